@@ -1,0 +1,536 @@
+"""The command line: one command an act, one clear sentence when it is refused.
+
+Standard output is for results (with ``--json``: one JSON object and nothing else), standard
+error for progress and refusals. Exit status: 0 done, 1 refused or failed with nothing
+changed, 2 wrong usage, 3 audit failed, 4 audit cannot assess.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from api.home import Home, create_home, open_home
+from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
+from features.errors import RebondError
+from revue import accounts, committee, journal
+from revue.records import Actor, ModelState, Role
+
+WrongUsage: type[Exception] = typer.BadParameter.__mro__[1]
+"""What Typer raises for wrong usage; the class has no public name of its own."""
+
+AUDIT_STATUS = {"pass": 0, "fail": 3, "cannot_assess": 4}
+
+app = typer.Typer(
+    name="rebond",
+    help="Early warning for social work: a small, explained queue where educators decide.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+user_app = typer.Typer(help="Accounts.", no_args_is_help=True)
+model_app = typer.Typer(help="Model tables.", no_args_is_help=True)
+journal_app = typer.Typer(help="The log that cannot be edited.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+app.add_typer(model_app, name="model")
+app.add_typer(journal_app, name="journal")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+ByOption = Annotated[str, typer.Option("--by", help="Login of the committee member.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in a sentence.")]
+
+
+class Output:
+    """Where a command writes: results for people or for programs, progress on a terminal."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._console = Console(stderr=True)
+
+    def done(self, result: Mapping[str, Any], text: str) -> None:
+        """Print the result: the object with ``--json``, else the text."""
+        print(json.dumps(result, ensure_ascii=False, default=str) if self._as_json else text)
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str], None]]:
+        """Show what is being done, on a terminal only."""
+        if not self._console.is_terminal:
+            yield lambda text: None
+            return
+        with self._console.status("…") as status:
+            yield status.update
+
+
+@app.callback()
+def _main(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option("--home", help="Default: REBOND_HOME, else ./var.")
+    ] = None,
+) -> None:
+    context.obj = home_folder(home)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = app(args=given, standalone_mode=False)
+    except RebondError as error:
+        _refuse(str(error), as_json="--json" in given, status=1)
+    except WrongUsage as error:
+        _refuse(str(getattr(error, "message", error)), as_json="--json" in given, status=2)
+    except OSError as error:
+        # A full disk, a closed port, a folder without rights: the system's own words serve.
+        _refuse(
+            f"{error.strerror or error}: {error.filename or ''}".rstrip(": ") + ".",
+            as_json="--json" in given,
+            status=1,
+        )
+    except KeyboardInterrupt:
+        _refuse("stopped before the end.", as_json="--json" in given, status=1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _refuse(sentence: str, *, as_json: bool, status: int) -> None:
+    if as_json:
+        print(json.dumps({"error": sentence}, ensure_ascii=False))
+    print(f"rebond: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _home(context: typer.Context) -> Home:
+    folder: Path = context.obj
+    return open_home(folder, keys_folder(folder))
+
+
+def command_line_actor() -> Actor:
+    """Return who acts on the command line without an account."""
+    return Actor(login=f"cli:{getpass.getuser()}", role=None, team=None)
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    production: Annotated[bool, typer.Option("--production")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a home: settings, databases, keys."""
+    folder: Path = context.obj
+    home = create_home(folder, keys_folder(folder), Settings(production=production))
+    Output(as_json=as_json).done(
+        {"home": str(home.folder)},
+        f"A {'production ' if production else ''}home is ready at {home.folder}; "
+        f"its keys are in {home.keys_folder}: keep them apart from every backup.",
+    )
+
+
+@app.command()
+def simulate(
+    folder: Path,
+    persons: Annotated[int, typer.Option(min=50)] = 2000,
+    months: Annotated[int, typer.Option(min=12, max=120)] = 30,
+    seed: int = 0,
+    gap: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Write an import folder of invented histories."""
+    from features.simulation import simulate as write  # noqa: PLC0415 - needed by one command
+
+    output = Output(as_json=as_json)
+    with output.progress() as progress:
+        progress(f"inventing {persons} histories over {months} months")
+        summary = write(
+            folder, persons=persons, months=months, seed=seed, gap=gap, until=SIMULATED_UNTIL
+        )
+    output.done(
+        asdict(summary),
+        f"{summary.persons} invented persons and {summary.events} events are in {folder}"
+        f" (realised gap {summary.gap:.2f}).",
+    )
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    folder: Path,
+    source: Annotated[str, typer.Option("--from", help="canonical, meds or oulad")] = "canonical",
+    protocol: Annotated[Path | None, typer.Option("--protocol")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check, minimise, pseudonymise and store one import folder."""
+    from api.imports import Source, import_folder  # noqa: PLC0415 - pandas only where needed
+
+    if source not in list(Source):
+        raise typer.BadParameter(f"{source!r} is not one of {', '.join(Source)}.")
+    home, output = _home(context), Output(as_json=as_json)
+    with output.progress() as progress:
+        summary = import_folder(
+            home,
+            folder,
+            source=Source(source),
+            protocol=protocol,
+            by=command_line_actor(),
+            progress=progress,
+        )
+    lines = [
+        f"{summary.persons} persons and {summary.events} events "
+        f"({summary.new_events} of them new) up to {summary.extracted_on}."
+    ]
+    if summary.quarantined:
+        lines.append(f"{summary.quarantined} rows set aside, with reasons: {summary.quarantine}")
+    if summary.ignored:
+        parts = ", ".join(f"{n} {name}" for name, n in summary.ignored_by.items())
+        lines.append(f"{summary.ignored} rows ignored by design: {parts}.")
+    if summary.not_informed:
+        lines.append(f"{summary.not_informed} persons are not yet informed and are not scored.")
+    output.done(asdict(summary), "\n".join(lines))
+
+
+@app.command()
+def train(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Fit every family on the past, measure on later dates, choose, register."""
+    from api.studies import train_models  # noqa: PLC0415 - needs the train extra
+
+    home, output = _home(context), Output(as_json=as_json)
+    with output.progress() as progress:
+        result = train_models(home, by=command_line_actor(), progress=progress)
+    rows = [
+        f"{result.rows} rows of {result.persons} persons, {result.features} features, "
+        f"base rate {result.base_rate:.1%}; measured on {result.test_dates} later review dates "
+        f"from {result.test_from}.",
+        "",
+        f"{'':28}{'version':>8}{'AUC':>7}{'AP':>7}{'P@cap':>7}{'R@cap':>7}  ",
+    ]
+    for candidate in result.candidates:
+        plain = candidate.as_dict()
+        numbers = "".join(
+            f"{plain[k]:7.3f}" if plain[k] is not None else f"{'':>7}"
+            for k in ("auc", "average_precision", "precision_at_capacity", "recall_at_capacity")
+        )
+        rows.append(
+            f"{candidate.family:28}{candidate.version or '':>8}{numbers}  {candidate.why_not}"
+        )
+    rows.append("")
+    rows.append(
+        f"Chosen: version {result.chosen}. Next: rebond audit {result.chosen}"
+        if result.chosen
+        else "None is chosen: no model beats every naive rule, so none may be promoted."
+    )
+    output.done(
+        {
+            "rows": result.rows,
+            "persons": result.persons,
+            "features": result.features,
+            "base_rate": result.base_rate,
+            "test_from": result.test_from,
+            "test_dates": result.test_dates,
+            "chosen": result.chosen,
+            "candidates": [candidate.as_dict() for candidate in result.candidates],
+        },
+        "\n".join(rows),
+    )
+
+
+@model_app.command("show")
+def model_show(context: typer.Context, version: str, as_json: JsonOption = False) -> None:
+    """Read one signed table from top to bottom."""
+    from api.gate import load_table  # noqa: PLC0415 - numpy only where needed
+
+    table = load_table(_home(context), version)
+    plain = asdict(table)
+    del plain["bags"]
+    lines = [
+        f"Model {table.version} ({table.family}): {table.outcome}, "
+        f"within {table.horizon_days} days",
+        f"Points are log-odds; start from {table.intercept:+.3f} and add one line per feature.",
+    ]
+    for feature in table.features:
+        lines += ["", f"{feature.title}  [{feature.unit}] — {feature.reason}"]
+        lines += [f"    {where:<28}{points:+8.3f}" for where, points in feature.lines()]
+    output = Output(as_json=as_json)
+    output.done({**plain, "hash": table.hash}, "\n".join(lines))
+
+
+@app.command()
+def audit(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Argument()] = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions")] = None,
+    label: Annotated[str | None, typer.Option("--label")] = None,
+    selected: Annotated[str | None, typer.Option("--selected")] = None,
+    score: Annotated[str | None, typer.Option("--score")] = None,
+    k: Annotated[int | None, typer.Option("--k", min=1)] = None,
+    attributes: Annotated[str | None, typer.Option("--attributes")] = None,
+    person: Annotated[str | None, typer.Option("--person")] = None,
+    tolerance: Annotated[float, typer.Option("--tolerance", min=0.001, max=0.999)] = 0.10,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit a model, or anybody's predictions from a file."""
+    output = Output(as_json=as_json)
+    if predictions is None:
+        from api.studies import audit_model  # noqa: PLC0415 - needs the train extra
+
+        with output.progress() as progress:
+            outcome = audit_model(
+                _home(context), version, by=command_line_actor(), progress=progress
+            )
+        result, report = outcome.result, outcome.report
+    else:
+        from api.vendor_audit import audit_file  # noqa: PLC0415 - needs the train extra
+
+        if version is not None:
+            raise typer.BadParameter("give a version or --predictions, not both.")
+        if label is None or attributes is None:
+            raise typer.BadParameter("--predictions also needs --label and --attributes.")
+        if (selected is None) == (score is None) or (score is None) != (k is None):
+            raise typer.BadParameter("give either --selected COL, or --score COL with --k N.")
+        result = audit_file(
+            predictions,
+            label=label,
+            selected=selected,
+            score=score,
+            k=k,
+            attributes=[name.strip() for name in attributes.split(",")],
+            person=person,
+            tolerance=tolerance,
+        )
+        report = {}
+    plain = {**result.as_dict(), "report": {kind: str(path) for kind, path in report.items()}}
+    output.done(plain, _audit_text(plain))
+    raise typer.Exit(AUDIT_STATUS[result.verdict])
+
+
+def _audit_text(plain: Mapping[str, Any]) -> str:
+    says = {
+        "pass": "The audit passes: recall is equal within the tolerance.",
+        "fail": "The audit fails: recall differs by more than the tolerance.",
+        "cannot_assess": "The audit cannot assess: too few persons to tell.",
+    }
+    lines = [says[plain["verdict"]], ""]
+    for finding in plain["findings"]:
+        if finding["verdict"] is not None:
+            gap = (
+                "no gap can be measured" if finding["gap"] is None else f"gap {finding['gap']:.2f}"
+            )
+            lines.append(f"{finding['attribute']}: {finding['verdict']} ({gap})")
+    lines += [f"Report: {path}" for path in plain["report"].values()]
+    return "\n".join(lines)
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    version: str,
+    by: ByOption,
+    reason: ReasonOption,
+    waive_unassessed: Annotated[bool, typer.Option("--waive-unassessed")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Approve a model as one committee member; two are needed."""
+    home = _home(context)
+    with home.transaction() as session:
+        state = committee.approve(
+            session,
+            accounts.actor_for(session, by),
+            version=version,
+            reason=reason,
+            waive=waive_unassessed,
+            now=home.now(),
+        )
+    _tell_state(version, state, as_json=as_json)
+
+
+@app.command()
+def reject(
+    context: typer.Context,
+    version: str,
+    by: ByOption,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Reject a model as one committee member."""
+    _vote(context, committee.reject, version, by, reason, as_json=as_json)
+
+
+@app.command()
+def suspend(
+    context: typer.Context,
+    version: str,
+    by: ByOption,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop an approved model: every signal of it is frozen at once."""
+    _vote(context, committee.suspend, version, by, reason, as_json=as_json)
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    version: str,
+    by: ByOption,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a suspended model go on."""
+    _vote(context, committee.resume, version, by, reason, as_json=as_json)
+
+
+def _vote(
+    context: typer.Context,
+    act: Callable[..., ModelState],
+    version: str,
+    by: str,
+    reason: str,
+    *,
+    as_json: bool,
+) -> None:
+    home = _home(context)
+    with home.transaction() as session:
+        actor = accounts.actor_for(session, by)
+        state = act(session, actor, version=version, reason=reason, now=home.now())
+    _tell_state(version, state, as_json=as_json)
+
+
+def _tell_state(version: str, state: ModelState, *, as_json: bool) -> None:
+    Output(as_json=as_json).done({"state": state}, f"Model {version}: {state}.")
+
+
+@app.command()
+def score(
+    context: typer.Context,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="YYYY-MM-DD")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score one review date with the approved model and fill the queue."""
+    from api.situations import score_situations  # noqa: PLC0415 - pandas only where needed
+
+    try:
+        day = date.fromisoformat(as_of) if as_of else None
+    except ValueError as error:
+        raise typer.BadParameter(f"--as-of {as_of!r} is not a date like 2026-03-01.") from error
+    home, output = _home(context), Output(as_json=as_json)
+    with output.progress() as progress:
+        summary = score_situations(home, day, by=command_line_actor(), progress=progress)
+    output.done(
+        asdict(summary),
+        f"{summary.scored} situations looked at as of {summary.as_of} with model {summary.model}: "
+        f"{summary.queued} are in the queue ({summary.controls} of them drawn at random), "
+        f"{summary.unserved} found no place, {summary.not_informed} persons were not informed.",
+    )
+
+
+@user_app.command("add")
+def user_add(
+    context: typer.Context,
+    login: str,
+    role: Annotated[str, typer.Option("--role", help=", ".join(Role))],
+    team: Annotated[str | None, typer.Option("--team")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add an account and print its one-time password."""
+    if role not in list(Role):
+        raise typer.BadParameter(f"{role!r} is not one of {', '.join(Role)}.")
+    home = _home(context)
+    with home.transaction() as session:
+        password = accounts.create_user(
+            session,
+            login=login,
+            role=Role(role),
+            team=team,
+            by=command_line_actor(),
+            now=home.now(),
+        )
+    Output(as_json=as_json).done(
+        {"login": login, "password": password},
+        f"{login} can sign in with {password}\nIt is shown once; pass it on by a safe way.",
+    )
+
+
+@journal_app.command("verify")
+def journal_verify(
+    context: typer.Context,
+    checkpoint: Annotated[Path | None, typer.Option("--checkpoint")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the whole log, and that it continues an earlier checkpoint."""
+    home = _home(context)
+    earlier = checkpoint.read_text(encoding="utf-8") if checkpoint else None
+    with home.transaction() as session:
+        found = journal.verify_journal(session, home.keys.verify, earlier=earlier)
+    Output(as_json=as_json).done(
+        asdict(found),
+        f"The log holds: {found.size} entries, root {found.root}"
+        if found.ok
+        else f"The log does not hold: {found.fault}",
+    )
+    raise typer.Exit(0 if found.ok else 1)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8300,
+) -> None:
+    """Serve the pages and the JSON API."""
+    from api.service import serve_home  # noqa: PLC0415 - the web server only where needed
+
+    serve_home(_home(context), host, port)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8300,
+    persons: Annotated[int, typer.Option("--persons", min=50)] = 2000,
+    no_serve: Annotated[bool, typer.Option("--no-serve")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show all of it on invented histories, from import to a served queue."""
+    from api.demo import prepare_demo  # noqa: PLC0415 - needs the train extra
+    from api.service import serve_home  # noqa: PLC0415 - the web server only where needed
+
+    folder: Path = context.obj
+    output = Output(as_json=as_json)
+    with output.progress() as progress:
+        shown = prepare_demo(folder, keys_folder(folder), persons, progress=progress)
+    url = f"http://127.0.0.1:{port}/queue"
+    width = max(len(account.login) for account in shown.accounts)
+    lines = [
+        f"{shown.queued} situations wait in the queue, from {persons} invented histories.",
+        "",
+        *(f"  {a.login:<{width}}  {a.password}   {a.label}" for a in shown.accounts),
+        "",
+        f"Address: {url}" if not no_serve else f"To serve it: rebond --home {folder} serve",
+    ]
+    output.done(
+        {
+            "home": str(folder),
+            "url": url,
+            "accounts": [
+                {"login": a.login, "role": a.role, "team": a.team, "password": a.password}
+                for a in shown.accounts
+            ],
+            "queued": shown.queued,
+        },
+        "\n".join(lines),
+    )
+    if not no_serve:
+        sys.stdout.flush()
+        serve_home(open_home(folder, keys_folder(folder)), "127.0.0.1", port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The whole promise on invented histories, in one function.
+
+Everything real runs: import, training, audit, two votes, scoring. What is only for show is
+named as such: the accounts, and the votes given with the reason "démonstration".
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.home import Home, HomeExists, create_home, open_home
+from api.imports import import_folder
+from api.settings import SIMULATED_UNTIL, Settings
+from api.situations import score_situations
+from api.studies import audit_model, train_models
+from features.errors import RebondError
+from features.simulation import simulate
+from revue import accounts, committee
+from revue.records import Actor, Role
+
+Progress = Callable[[str], None]
+
+REASON = "démonstration"
+DEMO = Actor(login="cli:demo", role=None, team=None)
+OTHER_ACCOUNTS = (
+    ("comite.1", Role.COMMITTEE),
+    ("comite.2", Role.COMMITTEE),
+    ("donnees.1", Role.STEWARD),
+    ("dpo.1", Role.DPO),
+    ("admin.1", Role.ADMIN),
+)
+MONTHS = 30
+SEED = 0
+
+
+class NoModelBeatsTheRules(RebondError):
+    """With so few invented histories no model may be promoted."""
+
+
+@dataclass(frozen=True)
+class DemoAccount:
+    """One account of the demonstration, with its password to print."""
+
+    login: str
+    role: Role
+    team: str | None
+    password: str
+
+    @property
+    def label(self) -> str:
+        """The account as a line for people."""
+        return f"{self.role.label}, {self.team}" if self.team else self.role.label
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demonstration made."""
+
+    home: Home
+    accounts: tuple[DemoAccount, ...]
+    queued: int
+
+
+def prepare_demo(folder: Path, keys: Path, persons: int, *, progress: Progress) -> Demo:
+    """Make a demonstration home and fill its queue.
+
+    An earlier demonstration in the same place is replaced; any other home is left alone.
+
+    Raises
+    ------
+    HomeExists
+        The folder holds a home that is not a demonstration.
+    NoModelBeatsTheRules
+        ``persons`` is too small.
+    """
+    _clear_earlier(folder, keys)
+    home = create_home(folder, keys, Settings(demonstration=True, service="Démonstration"))
+    with tempfile.TemporaryDirectory() as scratch:
+        progress(f"inventing {persons} histories")
+        simulate(Path(scratch), persons=persons, months=MONTHS, seed=SEED, until=SIMULATED_UNTIL)
+        import_folder(home, Path(scratch), by=DEMO, progress=progress)
+    made = _accounts(home)
+    chosen = train_models(home, by=DEMO, progress=progress).chosen
+    if chosen is None:
+        raise NoModelBeatsTheRules(
+            f"with {persons} invented histories no model beats every naive rule, so none may be "
+            "promoted: ask for more --persons."
+        )
+    audit_model(home, chosen, by=DEMO, progress=progress)
+    for account in made:
+        if account.role is Role.COMMITTEE:
+            with home.transaction() as session:
+                committee.approve(
+                    session,
+                    accounts.actor_for(session, account.login),
+                    version=chosen,
+                    reason=REASON,
+                    waive=True,
+                    now=home.now(),
+                )
+    summary = score_situations(home, None, by=DEMO, progress=progress)
+    return Demo(home, made, summary.queued)
+
+
+def _accounts(home: Home) -> tuple[DemoAccount, ...]:
+    """One educator and one team lead per team, and everybody else of the house."""
+    stays = home.store.stays()
+    present = stays[stays["left_on"].isna() & stays["referent"].notna()]
+    wanted: list[tuple[str, Role, str | None]] = [
+        (referents.value_counts().index[0], Role.EDUCATOR, str(team))
+        for team, referents in present.groupby("team")["referent"]
+    ]
+    wanted += [(f"equipe.{team}", Role.TEAM_LEAD, team) for _, _, team in wanted[:1]]
+    wanted += [(login, role, None) for login, role in OTHER_ACCOUNTS]
+    made = []
+    for login, role, team in wanted:
+        with home.transaction() as session:
+            password = accounts.create_user(
+                session,
+                login=login,
+                role=role,
+                team=team,
+                by=DEMO,
+                now=home.now(),
+                practised=role is Role.EDUCATOR,
+            )
+        made.append(DemoAccount(login, role, team, password))
+    return tuple(made)
+
+
+def _clear_earlier(folder: Path, keys: Path) -> None:
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if (
+        not (folder / "settings.toml").is_file()
+        or not open_home(folder, keys).settings.demonstration
+    ):
+        raise HomeExists(
+            f"{folder} holds something that is not a demonstration; choose another --home."
+        )
+    shutil.rmtree(folder)

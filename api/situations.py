@@ -1,0 +1,231 @@
+"""Scoring, composed: the approved table scores today's cohort, and only the queue is told.
+
+What is not placed in the queue is forgotten at the end of the function: no file, log line
+or table holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from sqlalchemy.orm import Session
+
+from api.gate import check_assessment, fingerprint, load_table
+from api.home import Home
+from features.catalogue import catalogue
+from features.errors import RebondError
+from features.facts import Facts, describe, known_event
+from features.kernel import Block, build_block
+from features.point_in_time import Matrix, build_cohort, build_matrix, review_dates
+from features.protocol import Protocol
+from modeles.allocation import Allocation, Claimant, Draw, allocate
+from modeles.scoring import explain
+from modeles.table import Floats, ModelTable
+from revue import committee, queue
+from revue.records import Actor, NewSituation, ScoringRun, SituationKind
+
+Progress = Callable[[str], None]
+
+
+class LaterThanToday(RebondError):
+    """Nobody can be scored on a day that has not come."""
+
+
+class NoReviewDate(RebondError):
+    """No review date of the protocol has come yet."""
+
+
+class AlreadyScored(RebondError):
+    """The review date was scored before; its places are given."""
+
+
+class NobodyKnown(RebondError):
+    """The person has no stay in the store."""
+
+
+@dataclass(frozen=True)
+class ScoringSummary:
+    """What one scoring run did, in counts."""
+
+    as_of: date
+    scored: int
+    queued: int
+    controls: int
+    unserved: int
+    not_informed: int
+    model: str
+
+
+def score_situations(
+    home: Home, as_of: date | None, *, by: Actor, progress: Progress
+) -> ScoringSummary:
+    """Score the cohort of one review date with the approved model, and fill the queue.
+
+    Parameters
+    ----------
+    home
+        The home.
+    as_of
+        Default: the last review date not after the day of the home.
+    by, progress
+        Who scores, and who is told what is being done.
+
+    Raises
+    ------
+    revue.committee.NotPromoted, revue.committee.PromotionMismatch
+        The gate is not open: no two approvals, or something was swapped since.
+    LaterThanToday, NoReviewDate, AlreadyScored
+        The date cannot be scored.
+    """
+    check_assessment(home)
+    with home.transaction() as session:
+        table = _approved_table(home, session)
+        protocol = home.store.protocol()
+        day = _review_date(home, protocol, as_of)
+        if day in queue.scored_dates(session):
+            raise AlreadyScored(
+                f"{day} was scored before: its places are given; import a later extract first."
+            )
+        progress("measuring features")
+        stays = home.store.stays()
+        block = build_block(home.store.events())
+        matrix = _matrix(protocol, stays, block, day)
+        progress("scoring")
+        scores = table.scores(matrix.values)
+        allocation = _allocate(home, session, protocol, table, matrix, scores, day)
+        placed = _placed(allocation)
+        rows = {person: row for row, person in enumerate(matrix.cohort["person"])}
+        progress("explaining")
+        valid_until = day + timedelta(days=home.settings.signal_days)
+        features = catalogue(protocol)
+        situations = [
+            NewSituation(
+                person=person,
+                team=str(matrix.cohort["team"].iloc[rows[person]]),
+                referent=_given(matrix.cohort["referent"].iloc[rows[person]]),
+                kind=kind,
+                facts=_facts(block, person, matrix.cohort["entered_on"].iloc[rows[person]], day),
+                signal=explain(table, features, matrix.values[rows[person]], day, valid_until),
+                probability=probability,
+            )
+            for person, (kind, probability) in placed.items()
+        ]
+        not_informed = int((~matrix.cohort["informed"]).sum())
+        queue.fill(
+            session,
+            run=ScoringRun(table.version, day, protocol.hash, allocation.unserved, not_informed),
+            situations=situations,
+            rng_key=home.keys.subkey("shuffle"),
+            by=by,
+            now=home.now(),
+            due_on=home.today() + timedelta(days=home.settings.due_days),
+        )
+    return ScoringSummary(
+        as_of=day,
+        scored=int(matrix.cohort["informed"].sum()),
+        queued=len(situations),
+        controls=len(allocation.controls),
+        unserved=allocation.unserved,
+        not_informed=not_informed,
+        model=table.version,
+    )
+
+
+def facts_of(home: Home, person: str) -> Facts:
+    """State what is known of one person on the day of the home, for a self-opened situation.
+
+    Raises
+    ------
+    NobodyKnown
+        No stay of this pseudonym is stored.
+    """
+    stays = home.store.stays(person)
+    if stays.empty:
+        raise NobodyKnown("no stay of this person is stored; import an extract that holds it.")
+    block = build_block(home.store.events(person))
+    return _facts(block, person, stays["entered_on"].iloc[-1], home.today())
+
+
+def _approved_table(home: Home, session: Session) -> ModelTable:
+    promotion = committee.approved_record(session)
+    if promotion is None:
+        raise committee.NotPromoted(
+            "no model is approved: two committee members have to approve one."
+        )
+    version = promotion.fingerprint.version
+    committee.check_promotion(promotion, home.keys.verify, fingerprint(home, version))
+    return load_table(home, version)
+
+
+def _review_date(home: Home, protocol: Protocol, as_of: date | None) -> date:
+    today = home.today()
+    if as_of is not None and as_of > today:
+        raise LaterThanToday(f"{as_of} is after the day of this home, {today}.")
+    last = as_of or today
+    dates = review_dates(protocol.cadence, protocol.cadence.start, last)
+    if not dates:
+        raise NoReviewDate(f"no review date of the protocol lies before {last}.")
+    return dates[-1]
+
+
+def _matrix(protocol: Protocol, stays: pd.DataFrame, block: Block, day: date) -> Matrix:
+    # Labels of today are unknown by nature: nothing is mature, nothing later is looked at.
+    cohort = build_cohort(protocol, stays, block, [day], mature_on=day, known_before=day)
+    return build_matrix(protocol, block, cohort)
+
+
+def _allocate(
+    home: Home,
+    session: Session,
+    protocol: Protocol,
+    table: ModelTable,
+    matrix: Matrix,
+    scores: Floats,
+    day: date,
+) -> Allocation:
+    informed = np.flatnonzero(matrix.cohort["informed"].to_numpy(bool))
+    claimants = []
+    for row in informed:
+        score = float(scores[row])
+        claimants.append(
+            Claimant(
+                str(matrix.cohort["person"].iloc[row]),
+                _given(matrix.cohort["referent"].iloc[row]),
+                score,
+                *table.indistinguishable(score),
+            )
+        )
+    return allocate(
+        claimants,
+        protocol.capacity,
+        Draw(home.keys.subkey("draw"), table.version, day),
+        cut=table.cut,
+        unavailable=queue.busy_people(
+            session, as_of=day, repeat_days=protocol.capacity.repeat_days
+        ),
+        load=queue.open_load(session, as_of=day),
+        not_as_control=queue.recent_controls(session, as_of=day),
+    )
+
+
+def _placed(allocation: Allocation) -> dict[str, tuple[SituationKind, float]]:
+    signal, control = SituationKind.SIGNAL, SituationKind.CONTROL
+    return {
+        **dict.fromkeys(allocation.signals, (signal, 1.0)),
+        **dict.fromkeys(allocation.explored, (signal, allocation.exploration_probability)),
+        **dict.fromkeys(allocation.controls, (control, allocation.control_probability)),
+    }
+
+
+def _facts(block: Block, person: str, entered_on: pd.Timestamp, day: date) -> Facts:
+    known = block.known_of(person, day)
+    events = [known_event(occurred, recorded, code) for occurred, recorded, code in known]
+    return describe(day, entered_on.date(), events)
+
+
+def _given(value: object) -> str | None:
+    return None if pd.isna(value) else str(value)

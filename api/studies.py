@@ -1,0 +1,184 @@
+"""Training and auditing, composed: the store feeds the study, the committee gets the result.
+
+The one module of this room that needs the ``train`` extra; the command line imports it only
+when one of its commands is called.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from api.audit_context import describe_audit
+from api.gate import check_assessment, check_protocol, file_hash, load_table
+from api.home import Home
+from audits.engine import audit_predictions
+from audits.records import AuditResult
+from audits.report import write_report
+from features.errors import RebondError
+from features.kernel import build_block
+from features.point_in_time import check_outcome_occurs
+from features.protocol import Protocol
+from modeles.measures import list_at_capacity
+from modeles.registry import Registry
+from modeles.training import TrainingResult, train, unseen_scores
+from modeles.validation import Study, build_study
+from revue import committee
+from revue.records import Actor
+
+Progress = Callable[[str], None]
+
+MEASURES = "measures.json"
+"""Beside each table: how it and everything it was compared with did."""
+
+SEED = 20260101
+"""Seeds every fit and every resampling; any other would do."""
+
+
+class NothingTrained(RebondError):
+    """There is no model to audit."""
+
+
+@dataclass(frozen=True)
+class AuditOutcome:
+    """An audit and where its report was written."""
+
+    version: str
+    result: AuditResult
+    report: dict[str, Path]
+
+
+def train_models(home: Home, *, by: Actor, progress: Progress) -> TrainingResult:
+    """Train every family, register the tables and put the promotable ones to the committee.
+
+    Raises
+    ------
+    AssessmentMissing
+        On a production home without a signed assessment.
+    features.errors.RebondError
+        No data, no outcome, an empty cohort, one class: see :mod:`modeles.validation`.
+    """
+    check_assessment(home)
+    protocol, study = _study(home, progress)
+    progress("opening the model registry")
+    result = train(
+        study,
+        registry=Registry(home.mlflow_uri, home.mlflow_artifacts),
+        folder=home.model_folder,
+        sign=home.keys.sign,
+        draw_key=home.keys.subkey("draw"),
+        data_hash=home.store.data_hash,
+        seed=SEED,
+        progress=progress,
+    )
+    measured = [candidate.as_dict() for candidate in result.candidates]
+    for table in result.tables:
+        (home.model_folder(table.version) / MEASURES).write_text(
+            json.dumps(measured, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+    promotable = {c.version for c in result.candidates if c.promotable}
+    with home.transaction() as session:
+        for table in result.tables:
+            if table.version in promotable:
+                committee.register_model(
+                    session,
+                    version=table.version,
+                    family=table.family,
+                    table_hash=table.hash,
+                    protocol_hash=protocol.hash,
+                    data_hash=table.hashes["data"],
+                    chosen=table.version == result.chosen,
+                    by=by,
+                    now=home.now(),
+                )
+    return result
+
+
+def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progress) -> AuditOutcome:
+    """Audit one model on its test dates; predictions are recomputed and not kept.
+
+    Parameters
+    ----------
+    home
+        The home.
+    version
+        Default: the model chosen by the newest training.
+    by, progress
+        Who audits, and who is told what is being done.
+
+    Raises
+    ------
+    NothingTrained, OtherProtocol, modeles.table.UnreadableTable
+        No model, or one that does not fit what was imported last.
+    """
+    version = version or _newest_chosen(home)
+    table = load_table(home, version)
+    protocol, study = _study(home, progress)
+    check_protocol(table, protocol)
+    progress("recomputing predictions")
+    scores = unseen_scores(table, study)
+    cohort = study.test.cohort
+    listing = list_at_capacity(
+        cohort, scores, protocol.capacity, home.keys.subkey("draw"), version, table.cut
+    )
+    attributes = home.sensitive.attributes(cohort["person"].tolist(), protocol.audit.attributes)
+    predictions = cohort[["person", "as_of", "label"]].assign(
+        selected=listing.selected, score=scores, **{n: attributes[n] for n in attributes.columns}
+    )
+    progress("resampling persons")
+    result = audit_predictions(
+        # Somebody with an open or recent signal could not be listed: neither missed nor found.
+        predictions[listing.eligible].reset_index(drop=True),
+        attributes=protocol.audit.attributes,
+        intersections=protocol.audit.intersections,
+        tolerance=protocol.audit.tolerance,
+        seed=SEED,
+    )
+    progress("writing the report")
+    report = write_report(
+        result,
+        describe_audit(table, protocol, listing, _measured(home, version)),
+        home.report_folder(version),
+        written_on=home.today(),
+    )
+    with home.transaction() as session:
+        if any(model.version == version for model in committee.models(session)):
+            committee.record_audit(
+                session,
+                version=version,
+                verdict=result.verdict,
+                audit_hash=file_hash(report["json"]),
+                report_hash=file_hash(report["html"]),
+                by=by,
+                now=home.now(),
+            )
+    return AuditOutcome(version, result, report)
+
+
+def _newest_chosen(home: Home) -> str:
+    with home.transaction() as session:
+        chosen = [model.version for model in committee.models(session) if model.chosen]
+    if not chosen:
+        raise NothingTrained("no model was chosen by a training yet: run `rebond train` first.")
+    return chosen[0]
+
+
+def _measured(home: Home, version: str) -> list[dict[str, Any]]:
+    path = home.model_folder(version) / MEASURES
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _study(home: Home, progress: Progress) -> tuple[Protocol, Study]:
+    protocol = home.store.protocol()
+    extracted_on = home.store.extracted_on
+    progress("reading events")
+    block = build_block(home.store.events())
+    check_outcome_occurs(protocol, block)
+    progress("measuring features at every review date")
+    if extracted_on is None:
+        raise NothingTrained("nothing was imported yet: run `rebond import FOLDER` first.")
+    return protocol, build_study(protocol, home.store.stays(), block, extracted_on)

@@ -1,0 +1,169 @@
+"""What pages and the JSON API do alike: each act one transaction, each reading one place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from api.gate import load_table
+from api.home import Home
+from api.situations import facts_of
+from api.web.access import Visit
+from api.web.faults import NoReport
+from api.web.rendering import person_label
+from features.errors import RebondError
+from features.keys import SealBroken
+from revue import committee, directory, review
+from revue.permissions import NotYours
+from revue.records import ModelRow, ModelState, PersonRow, SignalView
+from revue.vault import display_name
+
+_DAYS_A_MONTH = 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a model looks ahead to, as a sentence takes it."""
+
+    words: str
+    horizon: str
+
+
+GENERIC_OUTCOME = Outcome("l'événement suivi", "mois qui suivaient")
+
+
+class CommitteeAct(StrEnum):
+    """What the committee can do with a model."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+
+
+_VOTES: Mapping[CommitteeAct, Callable[..., ModelState]] = {
+    CommitteeAct.REJECT: committee.reject,
+    CommitteeAct.SUSPEND: committee.suspend,
+    CommitteeAct.RESUME: committee.resume,
+}
+
+
+def open_situation(visit: Visit, person: str) -> str:
+    """Open a situation on the educator's own initiative; returns its id."""
+    home = visit.home
+    with home.transaction() as session:
+        if person not in {row.person for row in people_of(session, visit)}:
+            raise NotYours(f"{visit.actor.login} does not accompany this person.")
+        facts = facts_of(home, person)
+        return review.open_own(
+            session,
+            visit.actor,
+            person=person,
+            facts=facts,
+            due_on=home.today() + timedelta(days=home.settings.due_days),
+            now=home.now(),
+        )
+
+
+def people_of(session: Session, visit: Visit) -> tuple[PersonRow, ...]:
+    """List everybody an educator accompanies, by the limits of the home's protocol."""
+    home = visit.home
+    if home.store.extracted_on is None:
+        return directory.people_of(session, visit.actor, today=home.today())
+    protocol = home.store.protocol()
+    return directory.people_of(
+        session,
+        visit.actor,
+        today=home.today(),
+        min_history_days=protocol.population.min_history_days,
+        repeat_days=protocol.capacity.repeat_days,
+    )
+
+
+def names_of(session: Session, visit: Visit, people: Iterable[str]) -> dict[str, str]:
+    """Say how each person is shown to this educator: by name where the vault gives it.
+
+    A person nobody is in charge of yet, or whose name cannot be opened any more, is shown by
+    the pseudonym: no name is worth holding up a page that begins with danger.
+    """
+    names = {}
+    for person in people:
+        try:
+            name = display_name(session, visit.home.keys, visit.actor, person, now=visit.home.now())
+        except (NotYours, SealBroken):
+            name = None
+        names[person] = name or person_label(person)
+    return names
+
+
+def vote(visit: Visit, version: str, act: CommitteeAct, reason: str, waive: bool) -> ModelState:
+    """Do one act of the committee on a model."""
+    home = visit.home
+    with home.transaction() as session:
+        if act is CommitteeAct.APPROVE:
+            return committee.approve(
+                session, visit.actor, version=version, reason=reason, waive=waive, now=home.now()
+            )
+        return _VOTES[act](session, visit.actor, version=version, reason=reason, now=home.now())
+
+
+def model_row(visit: Visit, version: str) -> ModelRow:
+    """Return a registered model: the check before any file of that name is opened."""
+    with visit.home.transaction() as session:
+        return committee.model(session, version)
+
+
+def audit_of(home: Home, version: str) -> dict[str, Any]:
+    """Read what the audit of a model found.
+
+    Raises
+    ------
+    NoReport
+        The model was not audited.
+    """
+    path = home.report_folder(version) / "audit.json"
+    if not path.is_file():
+        raise NoReport(f"{version} has no audit yet: run `rebond audit {version}`.")
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return report
+
+
+def report_of(home: Home, version: str) -> str:
+    """Read the audit report of a model, a whole HTML document.
+
+    Raises
+    ------
+    NoReport
+        The model was not audited.
+    """
+    path = home.report_folder(version) / "audit.html"
+    if not path.is_file():
+        raise NoReport(f"{version} has no audit report: run `rebond audit {version}`.")
+    return path.read_text(encoding="utf-8")
+
+
+def outcome_of(home: Home, view: SignalView | None) -> Outcome:
+    """Say what a signal's model looks ahead to.
+
+    A table that cannot be read is loud where models are read; it does not take the page of
+    a situation away from its educator.
+    """
+    if view is None or view.signal is None:
+        return GENERIC_OUTCOME
+    try:
+        table = load_table(home, view.signal.model)
+    except RebondError:
+        return GENERIC_OUTCOME
+    months, rest = divmod(table.horizon_days, _DAYS_A_MONTH)
+    return Outcome(
+        words="une interruption"
+        if table.outcome.startswith("interruption")
+        else f"l'événement suivi ({table.outcome})",
+        horizon=f"{table.horizon_days} jours" if rest or months == 1 else f"{months} mois",
+    )

@@ -1,0 +1,54 @@
+"""The web service: pages, their JSON twin and the few files they need, for one home."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api.home import Home
+from api.web import doors, faults, oversight, programs, review
+from api.web.headers import SecurityHeaders
+from api.web.rendering import ROOM
+
+ROUTERS = (doors.router, review.router, oversight.router, programs.router)
+"""Every route of the service; each declares its permission or could not be made (S26)."""
+
+MAX_BODY = 64 * 1024
+"""Largest request, in bytes: the longest form is a few thousand characters."""
+
+
+def create_app(home: Home) -> FastAPI:
+    """Make the web service of a home.
+
+    Parameters
+    ----------
+    home
+        The deployment to serve; every request opens its own transaction on it.
+
+    Returns
+    -------
+    FastAPI
+        Without interactive documentation pages (they load from third parties) and with
+        telemetry off (S29).
+    """
+    app = FastAPI(
+        title="Rebond",
+        version="1",
+        description="A small, explained queue where educators decide, never a machine.",
+        openapi_url=None,
+        max_body_size=MAX_BODY,
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    app.state.home = home
+    app.add_middleware(SecurityHeaders, production=home.settings.production)
+    faults.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=ROOM / "static"))
+    return app

@@ -1,0 +1,188 @@
+"""The pages of those who watch over the tool: models, audits, the committee, the journal."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from api.gate import load_table
+from api.web import acts
+from api.web.access import GuardedRoute, Visit, may
+from api.web.faults import fault_of
+from api.web.forms import Fields, TypedVote
+from api.web.headers import REPORT_POLICY
+from api.web.rendering import render
+from api.web.tables import feature_views, points_text
+from features.errors import RebondError
+from revue import committee, journal
+from revue.permissions import Permission
+from revue.records import ModelState
+
+router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
+
+SHOWN_ENTRIES = 200
+
+ACTS: dict[ModelState, tuple[tuple[str, str], ...]] = {
+    ModelState.PROPOSED: (("approve", "Approuver"), ("reject", "Refuser")),
+    ModelState.ONE_APPROVAL: (("approve", "Approuver"), ("reject", "Refuser")),
+    ModelState.APPROVED: (("suspend", "Suspendre"),),
+    ModelState.SUSPENDED: (("resume", "Reprendre"),),
+    ModelState.REJECTED: (),
+}
+"""The buttons of each state; the committee room itself holds the rule."""
+
+VERDICTS = {
+    "pass": "écarts dans la tolérance",
+    "fail": "écart trop grand",
+    "cannot_assess": "ne peut pas être évalué",
+    None: "pas encore audité",
+}
+
+VOTE_LABELS = {
+    "approve": "approuve",
+    "reject": "n'approuve pas",
+    "suspend": "suspend",
+    "resume": "reprend",
+}
+
+ACT_LABELS = {
+    "approve": "approuve un modèle",
+    "reject": "n'approuve pas un modèle",
+    "suspend": "suspend un modèle",
+    "resume": "reprend un modèle",
+    "checkpoint": "clôt le mois précédent",
+    "create_user": "crée un compte",
+    "decide": "décide",
+    "fill": "remplit la file",
+    "hand_over": "transmet une situation",
+    "handled_elsewhere": "traite hors de cet outil",
+    "import": "importe des données",
+    "lift_identity": "lit un nom",
+    "open_own": "ouvre une situation",
+    "read": "lit une situation",
+    "read_signal": "lit un signal",
+    "record_audit": "enregistre un audit",
+    "register_model": "enregistre un modèle",
+    "reveal": "demande le signal",
+    "sign_in": "se connecte",
+    "sign_in_refused": "connexion refusée",
+    "store_identities": "range des noms",
+    "sync_people": "met à jour les accompagnements",
+    "view": "donne son avis",
+}
+"""The acts of the journal as people read them."""
+
+
+@router.get("/models")
+def models_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
+    """List the models."""
+    with visit.home.transaction() as session:
+        models = committee.models(session)
+    return render(request, "models.html", models=models, verdicts=VERDICTS)
+
+
+@router.get("/models/{version}")
+def model_page(
+    request: Request, version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)]
+) -> Response:
+    """Show a model whole: its table, as a person reads it."""
+    row = acts.model_row(visit, version)
+    table = load_table(visit.home, version)
+    return render(
+        request,
+        "model.html",
+        model=row,
+        table=table,
+        trained_until=date.fromisoformat(table.trained_until),
+        test_from=date.fromisoformat(table.test_from),
+        features=feature_views(table),
+        points=points_text,
+        verdicts=VERDICTS,
+    )
+
+
+@router.get("/audits")
+def audits_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
+    """List the models with their verdicts."""
+    with visit.home.transaction() as session:
+        models = committee.models(session)
+    return render(request, "audits.html", models=models, verdicts=VERDICTS)
+
+
+@router.get("/audits/{version}")
+def audit_page(
+    request: Request, version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)]
+) -> Response:
+    """Show what the audit of a model found; the whole report is one click away."""
+    row = acts.model_row(visit, version)
+    audit = acts.audit_of(visit.home, version)
+    return render(request, "audit.html", model=row, audit=audit, verdicts=VERDICTS)
+
+
+@router.get("/audits/{version}/report")
+def report_page(version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
+    """Give the audit report as it was written and signed, under a policy of its own."""
+    acts.model_row(visit, version)
+    html = acts.report_of(visit.home, version)
+    return HTMLResponse(html, headers={"Content-Security-Policy": REPORT_POLICY})
+
+
+@router.get("/committee")
+def committee_page(request: Request, visit: Annotated[Visit, may(Permission.VOTE)]) -> Response:
+    """Show the models that the committee decides on."""
+    return _committee(request, visit)
+
+
+@router.post("/committee/{version}/{act}")
+def vote(
+    request: Request,
+    version: str,
+    act: acts.CommitteeAct,
+    fields: Fields,
+    visit: Annotated[Visit, may(Permission.VOTE)],
+) -> Response:
+    """Approve, reject, suspend or resume a model, with a reason."""
+    typed = TypedVote.read(fields)
+    try:
+        acts.vote(visit, version, act, typed.checked_reason(), typed.waive)
+    except RebondError as error:
+        return _committee(request, visit, version, typed, error)
+    return RedirectResponse(f"/committee#{version}", 303)
+
+
+@router.get("/journal")
+def journal_page(
+    request: Request, visit: Annotated[Visit, may(Permission.READ_JOURNAL)]
+) -> Response:
+    """Show the newest entries of the journal, and whether the whole of it holds."""
+    with visit.home.transaction() as session:
+        report = journal.verify_journal(session, visit.home.keys.verify)
+        entries = journal.entries(session, SHOWN_ENTRIES)
+    return render(request, "journal.html", report=report, entries=entries, act_labels=ACT_LABELS)
+
+
+def _committee(
+    request: Request,
+    visit: Visit,
+    version: str = "",
+    typed: TypedVote | None = None,
+    error: RebondError | None = None,
+) -> Response:
+    with visit.home.transaction() as session:
+        models = committee.models(session)
+    fault = fault_of(error) if error else None
+    return render(
+        request,
+        "committee.html",
+        fault.status if fault else 200,
+        models=models,
+        acts=ACTS,
+        verdicts=VERDICTS,
+        vote_labels=VOTE_LABELS,
+        refused=version,
+        typed=typed or TypedVote(),
+        fault=fault,
+    )

@@ -1,0 +1,120 @@
+"""A model table as people read it: a sentence, a small picture and the points, per feature."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from features.french import count
+from modeles.table import ModelTable, TableFeature
+
+_WIDTH, _HEIGHT, _MARGIN = 300, 96, 10
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One line of a feature: where the value stands, the points, how many people."""
+
+    where: str
+    points: str
+    persons: str
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """One feature, ready to show."""
+
+    title: str
+    reason: str
+    sentence: str
+    picture: Markup
+    bins: tuple[Bin, ...]
+
+
+def points_text(points: float) -> str:
+    """Write points with their sign and a French comma: ``+0,31``."""
+    return f"{points:+.2f}".replace("-", "−").replace(".", ",")
+
+
+def feature_views(table: ModelTable) -> tuple[FeatureView, ...]:
+    """Return the features of a table, those that weigh most first."""
+    top = max((abs(p) for f in table.features for p in f.points), default=1.0) or 1.0
+    ordered = sorted(table.features, key=lambda f: min(f.points) - max(f.points))
+    return tuple(
+        FeatureView(f.title, f.reason, _sentence(f), _picture(f, top), _bins(f)) for f in ordered
+    )
+
+
+def _number(value: float, feature: TableFeature) -> str:
+    if feature.unit in ("jour", "jours"):
+        return count(round(value), "jour", "jours")
+    text = f"{value:.2f}".rstrip("0").rstrip(".").replace(".", ",").replace("-", "−")
+    return f"{text} {feature.unit}".strip()
+
+
+def _places(feature: TableFeature) -> tuple[str, ...]:
+    """Say where each bin stands; a line has its two knots."""
+    on_axis = math.expm1 if feature.scale == "log1p" else float
+    edges = [_number(on_axis(edge), feature) for edge in feature.edges]
+    if feature.shape == "line":
+        return (f"jusqu'à {edges[0]}", f"à partir de {edges[-1]}")
+    if not edges:
+        return ("toute valeur",)
+    between = [f"plus de {low}, jusqu'à {high}" for low, high in pairwise(edges)]
+    return (f"jusqu'à {edges[0]}", *between, f"plus de {edges[-1]}")
+
+
+def _bins(feature: TableFeature) -> tuple[Bin, ...]:
+    places = _places(feature)
+    # A line counts people below, between and above its knots: not one count a knot.
+    persons = [str(n) for n in feature.persons[:-1]] if feature.shape == "steps" else []
+    persons += ["–"] * (len(places) - len(persons))
+    rows = [
+        Bin(where, points_text(points), people)
+        for where, points, people in zip(places, feature.points, persons, strict=True)
+    ]
+    return (*rows, Bin("sans valeur", points_text(feature.missing), str(feature.persons[-1])))
+
+
+def _sentence(feature: TableFeature) -> str:
+    places = _places(feature)
+    if min(feature.points) == max(feature.points):
+        return "Ne change pas l'estimation."
+    high = max(range(len(places)), key=feature.points.__getitem__)
+    low = min(range(len(places)), key=feature.points.__getitem__)
+    between = " ; entre les deux, peu à peu" if feature.shape == "line" else ""
+    return (
+        f"L'estimation monte le plus pour « {places[high]} » "
+        f"({points_text(feature.points[high])}) et descend le plus pour « {places[low]} » "
+        f"({points_text(feature.points[low])}){between}."
+    )
+
+
+def _picture(feature: TableFeature, top: float) -> Markup:
+    """Draw the points over the bins; every feature of a table has the same vertical scale."""
+    middle = _HEIGHT / 2
+    span = _WIDTH - 2 * _MARGIN
+
+    def y(points: float) -> float:
+        return round(middle - points / top * (middle - _MARGIN), 1)
+
+    if feature.shape == "line":
+        ends = (_MARGIN + span * 0.15, _MARGIN + span * 0.85)
+        first, last = feature.points[0], feature.points[-1]
+        corners = [(_MARGIN, first), (ends[0], first), (ends[1], last), (_WIDTH - _MARGIN, last)]
+    else:
+        step = span / len(feature.points)
+        corners = [
+            (_MARGIN + step * (n + side), points)
+            for n, points in enumerate(feature.points)
+            for side in (0, 1)
+        ]
+    line = " ".join(f"{x:.1f},{y(points)}" for x, points in corners)
+    return Markup(  # noqa: S704 - numbers only
+        f'<svg class="shape" viewBox="0 0 {_WIDTH} {_HEIGHT}" aria-hidden="true" '
+        f'focusable="false"><line class="axis" x1="{_MARGIN}" x2="{_WIDTH - _MARGIN}" '
+        f'y1="{middle}" y2="{middle}"/><polyline class="line" points="{line}"/></svg>'
+    )

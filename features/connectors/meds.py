@@ -1,0 +1,89 @@
+"""From a Medical Event Data Standard folder to a canonical import folder.
+
+The canonical events are a superset of MEDS; what MEDS lacks is made up in the plainest
+way: a subject enters at the first dated event, leaves at ``MEDS_DEATH``, and belongs to the
+one team ``meds``. A MEDS folder brings no study protocol: the import is given one.
+
+References
+----------
+Medical Event Data Standard, version 0.4: ``data/**/*.parquet`` with ``subject_id``,
+``time``, ``code`` and ``numeric_value``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+from features.errors import RebondError
+
+TEAM = "meds"
+DEATH = "MEDS_DEATH"
+
+_REQUIRED = ("subject_id", "time", "code")
+_READ = (*_REQUIRED, "numeric_value")
+
+_PERSONS = """
+SELECT subject_id::VARCHAR AS person_id, min(time)::DATE AS entered_on,
+       min(time) FILTER (code = $death)::DATE AS left_on, $team AS team,
+       NULL::VARCHAR AS referent, NULL::DATE AS informed_on
+FROM meds WHERE time IS NOT NULL GROUP BY subject_id ORDER BY person_id
+"""
+
+_EVENTS = """
+SELECT subject_id::VARCHAR AS person_id, time AS occurred_at, code, {value} AS numeric_value
+FROM meds WHERE time IS NOT NULL ORDER BY person_id, occurred_at, code
+"""
+
+
+class NotAMedsFolder(RebondError):
+    """The folder holds no MEDS data, or a column of the standard is missing."""
+
+
+def convert(source: Path, target: Path) -> Mapping[str, int]:
+    """Write an import folder from MEDS data; the protocol is given apart.
+
+    Parameters
+    ----------
+    source
+        Holds ``data/`` with Parquet files at any depth.
+    target
+        Made if it is not there; files of the same names are replaced.
+
+    Returns
+    -------
+    Mapping
+        How many rows without a time and how many other columns were left out.
+
+    Raises
+    ------
+    NotAMedsFolder
+        No data, or a required column is missing.
+    """
+    if not any((source / "data").rglob("*.parquet")):
+        raise NotAMedsFolder(
+            f"data/ in {source.name}/ holds no Parquet file: give the folder above data/."
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(":memory:") as database:
+        meds = database.read_parquet(str(source / "data" / "**" / "*.parquet"), union_by_name=True)
+        columns = meds.columns
+        missing = [column for column in _REQUIRED if column not in columns]
+        if missing:
+            raise NotAMedsFolder(
+                f"the data of {source.name}/ lacks the column {missing[0]!r}; "
+                f"it has {sorted(columns)}."
+            )
+        meds.create_view("meds")
+        value = "numeric_value" if "numeric_value" in columns else "NULL::DOUBLE"
+        database.sql(_PERSONS, params={"death": DEATH, "team": TEAM}).write_csv(
+            str(target / "persons.csv"), header=True
+        )
+        database.sql(_EVENTS.format(value=value)).write_parquet(str(target / "events.parquet"))
+        (untimed,) = database.sql("SELECT count(*) FROM meds WHERE time IS NULL").fetchall()[0]
+    return {
+        "rows_without_time": untimed,
+        "other_columns": len(set(columns) - set(_READ)),
+    }

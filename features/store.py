@@ -1,0 +1,228 @@
+"""The event store: immutable Parquet segments and one atomically replaced manifest.
+
+Reading never locks and never sees half an import: a segment is written whole under a
+fresh name, and becomes part of the store only when the new manifest takes the old one's
+place. DuckDB is the engine over the files, never what holds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from features.errors import RebondError
+from features.intake import Extract
+from features.protocol import Protocol, parse_protocol
+from features.tables import EVENTS, STAYS
+
+
+class EmptyStore(RebondError):
+    """Nothing was imported yet."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One file of the store, its SHA-256 and its number of rows."""
+
+    file: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the store holds now. Stays come whole with each import, events add up."""
+
+    events: tuple[Segment, ...] = ()
+    stays: tuple[Segment, ...] = ()
+    protocol: Segment | None = None
+    extracted_on: str | None = None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) over everything the manifest names: the hash of the data."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class EventStore:
+    """The events and stays of one home."""
+
+    folder: Path
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it is now; an empty one before the first import."""
+        path = self.folder / "manifest.json"
+        if not path.is_file():
+            return Manifest()
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        return Manifest(
+            events=tuple(Segment(**s) for s in plain["events"]),
+            stays=tuple(Segment(**s) for s in plain["stays"]),
+            protocol=Segment(**plain["protocol"]),
+            extracted_on=plain["extracted_on"],
+        )
+
+    @property
+    def extracted_on(self) -> date | None:
+        """The newest day of which anything is known; None before the first import."""
+        newest = self.manifest.extracted_on
+        return date.fromisoformat(newest) if newest else None
+
+    @property
+    def data_hash(self) -> str:
+        """The hash that models are pinned to."""
+        return self.manifest.hash
+
+    def protocol(self) -> Protocol:
+        """Return the protocol of the newest import.
+
+        Raises
+        ------
+        EmptyStore
+            Nothing was imported yet.
+        """
+        segment = self.manifest.protocol
+        if segment is None:
+            raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
+        return parse_protocol((self.folder / segment.file).read_text(encoding="utf-8"))
+
+    def events(self, person: str | None = None) -> pd.DataFrame:
+        """Return all events, or one person's, as :data:`features.tables.EVENTS`.
+
+        Rows come in the order they were imported: of two rows that say the same
+        ``event_id`` at the same time, the later one holds.
+        """
+        return self._read(self.manifest.events, list(EVENTS.columns), person)
+
+    def stays(self, person: str | None = None) -> pd.DataFrame:
+        """Return all stays, or one person's, as :data:`features.tables.STAYS`.
+
+        A person's stays are those of the newest import that names the person.
+        """
+        stays = self._read(self.manifest.stays, [*STAYS.columns, "import"], person)
+        newest = stays.groupby("person")["import"].transform("max")
+        return stays[stays["import"] == newest].drop(columns="import").reset_index(drop=True)
+
+    def _read(
+        self, segments: Sequence[Segment], columns: Sequence[str], person: str | None
+    ) -> pd.DataFrame:
+        if not segments:
+            raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
+        files = [str(self.folder / segment.file) for segment in segments]
+        with duckdb.connect(":memory:") as database:
+            names = ", ".join(f'"{c}"' for c in columns)
+            query = f"SELECT {names} FROM read_parquet($files)"  # noqa: S608 - our own column names
+            parameters: dict[str, object] = {"files": files}
+            if person is not None:
+                query += " WHERE person = $person"
+                parameters["person"] = person
+            return _plain(database.execute(query, parameters).df())
+
+    @contextmanager
+    def adding(self, extract: Extract) -> Iterator[int]:
+        """Add an import; the store changes when the block ends well, and not before.
+
+        Events already stored, row for row, are not stored again, so importing the same
+        folder twice changes nothing.
+
+        Yields
+        ------
+        int
+            How many events are new.
+        """
+        old = self.manifest
+        self.folder.mkdir(parents=True, exist_ok=True)
+        written: list[Path] = []
+        try:
+            new_events = self._unknown(extract.events, old)
+            manifest = replace(
+                old,
+                protocol=self._write_text(extract.protocol_text, written),
+                extracted_on=max(extract.extracted_on.isoformat(), old.extracted_on or ""),
+            )
+            if len(new_events):
+                segment = self._write(new_events, written)
+                manifest = replace(manifest, events=(*old.events, segment))
+            stays = extract.stays.assign(**{"import": len(old.stays)})
+            if not self._same_stays(extract.stays, old):
+                manifest = replace(manifest, stays=(*old.stays, self._write(stays, written)))
+            yield len(new_events)
+            if manifest != old:
+                self._replace_manifest(manifest)
+        except BaseException:
+            for path in written:
+                path.unlink(missing_ok=True)
+            raise
+
+    def _unknown(self, events: pd.DataFrame, old: Manifest) -> pd.DataFrame:
+        """Return the rows that are not stored yet, with their multiplicity, in order."""
+        if not old.events:
+            return events
+        columns = list(EVENTS.columns)
+        known = self.events()
+        # NaN equals NaN here: the rows are compared as they are written.
+        rank = events.groupby(columns, dropna=False).cumcount()
+        stored = known.groupby(columns, dropna=False).size().rename("stored").reset_index()
+        merged = events.assign(rank=rank).merge(stored, on=columns, how="left")
+        fresh = (merged["rank"] >= merged["stored"].fillna(0)).to_numpy()
+        return events[fresh].reset_index(drop=True)
+
+    def _same_stays(self, stays: pd.DataFrame, old: Manifest) -> bool:
+        if not old.stays:
+            return False
+        present = self.stays()
+        named = present[present["person"].isin(set(stays["person"]))]
+        order = ["person", "entered_on"]
+        return bool(
+            named.sort_values(order, ignore_index=True).equals(
+                stays.sort_values(order, ignore_index=True)
+            )
+        )
+
+    def _write(self, table: pd.DataFrame, written: list[Path]) -> Segment:
+        path = self.folder / f"{secrets.token_hex(8)}.parquet"
+        written.append(path)
+        table.to_parquet(path, index=False)
+        return Segment(path.name, _sha256(path), len(table))
+
+    def _write_text(self, text: str, written: list[Path]) -> Segment:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        path = self.folder / f"protocol-{digest[:16]}.toml"
+        if not path.exists():
+            written.append(path)
+            path.write_text(text, encoding="utf-8")
+        return Segment(path.name, digest, text.count("\n"))
+
+    def _replace_manifest(self, manifest: Manifest) -> None:
+        fresh = self.folder / "manifest.json.new"
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(asdict(manifest), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.folder / "manifest.json")
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Give text and times the dtypes of the contracts, whatever the engine returned."""
+    text = {c: "str" for c in table.columns if table[c].dtype == object}
+    times = {
+        c: "datetime64[us]" for c in table.columns if pd.api.types.is_datetime64_any_dtype(table[c])
+    }
+    return table.astype(text | times)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,65 @@
+"""What a signal says: an estimate as a natural frequency, and its reasons.
+
+Plain records, standard library only: scoring makes them, the review room keeps them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of 100 situations with the same estimate, about ``per_100`` (``low`` to ``high``)."""
+
+    per_100: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A dated, observed fact in reviewed French, and its points (log-odds, centred)."""
+
+    feature: str
+    text: str
+    points: float
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The explained score of one situation at one date.
+
+    ``score`` is the model's log-odds. ``reasons`` (at most four) speak for looking at the
+    situation, ``against`` speak against; ``missing`` says what the model did not have.
+    """
+
+    model: str
+    as_of: date
+    valid_until: date
+    score: float
+    estimate: Estimate
+    reasons: tuple[Reason, ...]
+    against: tuple[Reason, ...]
+    missing: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Write the record as JSON, dates in ISO form."""
+        return json.dumps(asdict(self), default=date.isoformat, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Signal:
+        """Read what :meth:`to_json` wrote."""
+        plain = json.loads(text)
+        return cls(
+            model=plain["model"],
+            as_of=date.fromisoformat(plain["as_of"]),
+            valid_until=date.fromisoformat(plain["valid_until"]),
+            score=plain["score"],
+            estimate=Estimate(**plain["estimate"]),
+            reasons=tuple(Reason(**reason) for reason in plain["reasons"]),
+            against=tuple(Reason(**reason) for reason in plain["against"]),
+            missing=tuple(plain["missing"]),
+        )

@@ -1,0 +1,334 @@
+"""The families of models, each fitted as bags that leave out one fold of households.
+
+A bag never sees the households of its fold. The model is the mean of its bags, which for
+additive models is again one table; a household of the training period is judged by the one
+bag that did not see it, everybody else by the mean. So calibration and measurement always
+concern people the fit has not seen, and no data is set aside for it.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from features.catalogue import Feature
+from features.errors import RebondError
+from modeles.binning import Bins, fit_bins
+from modeles.table import Bag, TableFeature
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+FOLDS = 8
+_EXACT = 1e-9
+
+
+class NotAdditive(RebondError):
+    """A fitted estimator does not equal the table made from it."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The rows a family is fitted on: (rows, features) values, labels, persons and folds."""
+
+    features: tuple[Feature, ...]
+    values: Floats
+    label: Ints
+    person: Ints
+    fold: Ints
+    seed: int
+
+    def without(self, fold: int) -> Bools:
+        """Rows that the bag of ``fold`` may see."""
+        rows: Bools = self.fold != fold
+        return rows
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A fitted additive family: the lines of its table, and its bags on the same bins."""
+
+    intercept: float
+    features: tuple[TableFeature, ...]
+    bags: tuple[Bag, ...]
+
+
+class AdditiveFamily(ABC):
+    """A family whose fits become one table."""
+
+    name: str
+
+    @abstractmethod
+    def fit(self, training: Training, progress: Callable[[str], None]) -> Lines:
+        """Fit all bags and write them as one table."""
+
+
+class Additive(AdditiveFamily):
+    """Boosted steps, one feature a tree, on bins that hold enough persons.
+
+    Monotone where the protocol gives a sign. Three leaves a tree, no interactions.
+    """
+
+    name = "additive"
+
+    def fit(self, training: Training, progress: Callable[[str], None]) -> Lines:
+        """Fit the bags on bin numbers, and read each bin's points off the fitted estimator."""
+        bins = [fit_bins(column, training.person) for column in training.values.T]
+        codes = np.column_stack([b.codes(c) for b, c in zip(bins, training.values.T, strict=True)])
+
+        def bag(fold: int) -> Bag:
+            rows = training.without(fold)
+            estimator = HistGradientBoostingClassifier(
+                max_iter=120,
+                learning_rate=0.06,
+                max_leaf_nodes=3,
+                min_samples_leaf=40,
+                l2_regularization=5.0,
+                interaction_cst="no_interactions",
+                monotonic_cst=[f.sign for f in training.features],
+                early_stopping=False,
+                random_state=training.seed + fold,
+            ).fit(codes[rows], training.label[rows])
+            return _read_steps(estimator.decision_function, bins, codes[:SAMPLE])
+
+        bags = _in_each_fold(bag, self.name, progress)
+        shapes = [_Shape("steps", "linear", b.edges, b.persons) for b in bins]
+        return _centred(training, shapes, bags)
+
+
+SAMPLE = 500
+"""Training rows on which a bag's table must equal its estimator."""
+
+
+class Logistic(AdditiveFamily):
+    """Ridge logistic regression on straight lines between two knots.
+
+    Counts and delays are taken as log(1 + x). The knots leave at least
+    :data:`SMALLEST_BIN` persons at or beyond each of them.
+    """
+
+    name = "logistic"
+
+    def fit(self, training: Training, progress: Callable[[str], None]) -> Lines:
+        """Fit the bags on clipped, scaled values with an indicator of what is missing."""
+        transforms = [
+            _fit_transform(feature, column, training.person)
+            for feature, column in zip(training.features, training.values.T, strict=True)
+        ]
+        design = np.column_stack(
+            [t.design(c) for t, c in zip(transforms, training.values.T, strict=True)]
+        )
+        scaler = StandardScaler().fit(design)
+        scaled = scaler.transform(design)
+
+        def bag(fold: int) -> Bag:
+            rows = training.without(fold)
+            estimator = LogisticRegression(C=0.02, max_iter=500).fit(
+                scaled[rows], training.label[rows]
+            )
+            weights = estimator.coef_[0] / scaler.scale_
+            value, indicator = weights[0::2], weights[1::2]
+            pairs = list(zip(value, transforms, strict=True))
+            return Bag(
+                float(estimator.intercept_[0] - weights @ scaler.mean_),
+                tuple((float(w * t.low), float(w * t.high)) for w, t in pairs),
+                # A missing value stands at the middle of the line, plus its indicator.
+                tuple(float(w * t.middle + i) for (w, t), i in zip(pairs, indicator, strict=True)),
+            )
+
+        bags = _in_each_fold(bag, self.name, progress)
+        shapes = [_Shape("line", t.scale, (t.low, t.high), t.persons) for t in transforms]
+        return _centred(training, shapes, bags)
+
+
+@dataclass(frozen=True)
+class BlackBox:
+    """Unrestricted boosting, a yardstick that can never be promoted."""
+
+    name: str = "black_box"
+
+    def fit_and_score(
+        self, training: Training, values: Floats, progress: Callable[[str], None]
+    ) -> Floats:
+        """Return each bag's log-odds on ``values``, shape (rows, bags)."""
+
+        def scores(fold: int) -> Floats:
+            rows = training.without(fold)
+            estimator = HistGradientBoostingClassifier(
+                max_iter=60,
+                learning_rate=0.1,
+                max_bins=64,
+                early_stopping=False,
+                random_state=training.seed,
+            ).fit(training.values[rows], training.label[rows])
+            found: Floats = estimator.decision_function(values)
+            return found
+
+        return np.column_stack(_in_each_fold(scores, self.name, progress))
+
+
+def unseen(bag_scores: Floats, fold: Ints) -> Floats:
+    """Return, for each row, the score of what has not seen its household, shape (rows,).
+
+    ``fold`` is -1 for households outside the training rows: the mean of all bags.
+    """
+    own = bag_scores[np.arange(len(fold)), np.maximum(fold, 0)]
+    result: Floats = np.where(fold >= 0, own, bag_scores.mean(axis=1))
+    return result
+
+
+T = TypeVar("T")
+
+
+def _in_each_fold(fit: Callable[[int], T], name: str, progress: Callable[[str], None]) -> list[T]:
+    """Fit one bag per fold, side by side, in the order of the folds."""
+
+    def alone(fold: int) -> T:
+        # Inside a fit one thread: small trees gain nothing from more, and on a busy machine
+        # threads that wait for each other cost ten times the fit.
+        with threadpool_limits(limits=1):
+            return fit(fold)
+
+    fitted = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for fold, bag in enumerate(pool.map(alone, range(FOLDS))):
+            progress(f"{name}: bag {fold + 1} of {FOLDS}")
+            fitted.append(bag)
+    return fitted
+
+
+@dataclass(frozen=True)
+class _Shape:
+    shape: Literal["steps", "line"]
+    scale: Literal["linear", "log1p"]
+    edges: tuple[float, ...]
+    persons: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Transform:
+    scale: Literal["linear", "log1p"]
+    low: float
+    high: float
+    middle: float
+    persons: tuple[int, ...]
+
+    def design(self, values: Floats) -> Floats:
+        missing = np.isnan(values)
+        axis = np.clip(_scaled(self.scale, np.where(missing, 0.0, values)), self.low, self.high)
+        own = missing & (self.persons[-1] > 0)
+        return np.column_stack([np.where(missing, self.middle, axis), own.astype(float)])
+
+
+def _scaled(scale: str, values: Floats) -> Floats:
+    return np.log1p(np.maximum(values, 0.0)) if scale == "log1p" else values
+
+
+def _fit_transform(feature: Feature, values: Floats, person: Ints) -> _Transform:
+    """Place the knots at the middle of the lowest and the highest bin: nobody's own value."""
+    scale: Literal["linear", "log1p"] = (
+        "log1p" if feature.measure in {"count", "active_days", "since_last"} else "linear"
+    )
+    missing = np.isnan(values)
+    given, who = values[~missing], person[~missing]
+    bins = fit_bins(values, person)
+    axis = _scaled(scale, given)
+    if not bins.edges:
+        level = float(np.median(axis)) if len(axis) else 0.0
+        return _Transform(scale, level, level + 1.0, level, (len(np.unique(who)), 0, 0, 0))
+    low = float(np.median(axis[given <= bins.edges[0]]))
+    high = float(np.median(axis[given > bins.edges[-1]]))
+    parts = (axis <= low, (axis > low) & (axis < high), axis >= high)
+    return _Transform(
+        scale,
+        low,
+        high,
+        float(np.clip(np.median(axis), low, high)),
+        (*(len(np.unique(who[part])) for part in parts), bins.persons[-1]),
+    )
+
+
+def _read_steps(raw: Callable[[Floats], Floats], bins: Sequence[Bins], sample: Floats) -> Bag:
+    """Read an additive estimator off itself: change one feature at a time, look at the change."""
+    sizes = [len(b.edges) + 2 for b in bins]
+    probe = np.zeros((1 + sum(sizes), len(bins)))
+    at = 1
+    for column, b in enumerate(bins):
+        count = len(b.edges) + 1
+        probe[at : at + count, column] = np.arange(count)
+        probe[at + count, column] = np.nan if b.missing_bin is None else b.missing_bin
+        at += count + 1
+    values = raw(probe)
+    points, missing, at = [], [], 1
+    for size in sizes:
+        change = values[at : at + size] - values[0]
+        points.append(tuple(float(c) for c in change[:-1]))
+        missing.append(float(change[-1]))
+        at += size
+    bag = Bag(float(values[0]), tuple(points), tuple(missing))
+    _check_equal(raw(sample), bag, sample)
+    return bag
+
+
+def _check_equal(expected: Floats, bag: Bag, codes: Floats) -> None:
+    total = np.full(len(codes), bag.intercept)
+    for column, (points, missing) in enumerate(zip(bag.points, bag.missing, strict=True)):
+        at = np.nan_to_num(codes[:, column]).astype(int)
+        total += np.where(np.isnan(codes[:, column]), missing, np.asarray(points)[at])
+    worst = float(np.abs(total - expected).max(initial=0.0))
+    if worst > _EXACT:
+        raise NotAdditive(
+            f"the table differs from the estimator by {worst:.1e} log-odds; only additive "
+            "estimators can be distilled."
+        )
+
+
+def _centred(training: Training, shapes: Sequence[_Shape], bags: Sequence[Bag]) -> Lines:
+    """Average the bags into one table whose contributions have mean zero on the training rows."""
+    lines = []
+    intercept = float(np.mean([bag.intercept for bag in bags]))
+    offsets = []
+    for column, (feature, shape) in enumerate(zip(training.features, shapes, strict=True)):
+        line = TableFeature(
+            name=feature.name,
+            title=feature.title,
+            wording=feature.wording,
+            reason=feature.reason,
+            unit=feature.unit,
+            shape=shape.shape,
+            scale=shape.scale,
+            edges=shape.edges,
+            points=tuple(np.mean([bag.points[column] for bag in bags], axis=0).tolist()),
+            missing=float(np.mean([bag.missing[column] for bag in bags])),
+            persons=shape.persons,
+        )
+        offset = float(line.contribution(training.values[:, column]).mean())
+        offsets.append(offset)
+        lines.append(
+            replace(
+                line,
+                points=tuple(p - offset for p in line.points),
+                missing=line.missing - offset,
+            )
+        )
+    moved = [
+        Bag(
+            bag.intercept + sum(offsets),
+            tuple(tuple(p - o for p in ps) for ps, o in zip(bag.points, offsets, strict=True)),
+            tuple(m - o for m, o in zip(bag.missing, offsets, strict=True)),
+        )
+        for bag in bags
+    ]
+    return Lines(intercept + sum(offsets), tuple(lines), tuple(moved))

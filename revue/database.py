@@ -1,0 +1,122 @@
+"""The review database: made by migrations, opened with SQLite set so that it keeps its word.
+
+Every transaction is ``BEGIN IMMEDIATE``: reading is logged, so nearly every transaction
+writes, and of two people who act at once one waits for the other instead of failing late.
+
+References
+----------
+SQLAlchemy 2.1, "Transactions with SQLite and the sqlite3 driver": the event hooks below
+are its recipe for Python before 3.12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+from features.errors import RebondError
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_PRAGMAS = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA secure_delete = ON",
+)
+
+
+class DatabaseMissing(RebondError):
+    """There is no review database at this place."""
+
+
+class NotMigrated(RebondError):
+    """The database was made by another version of Rebond."""
+
+
+def create_database(path: Path) -> None:
+    """Make the review database, or bring an older one to the present schema.
+
+    Parameters
+    ----------
+    path
+        The SQLite file; a new one is readable by its owner only.
+    """
+    path.touch(mode=0o600)
+    engine = _engine(path)
+    try:
+        with engine.begin() as connection:
+            config = _migrations()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def open_database(path: Path, sign: Callable[[bytes], str]) -> sessionmaker[Session]:
+    """Open the review database.
+
+    Parameters
+    ----------
+    path
+        The SQLite file.
+    sign
+        Signs the journal's heads and the promotions: the home's ``Keyring.sign``.
+
+    Returns
+    -------
+    sessionmaker
+        Its sessions carry ``sign`` in ``session.info``.
+
+    Raises
+    ------
+    DatabaseMissing
+        No file there.
+    NotMigrated
+        Its schema is not the one this code was written for.
+    """
+    if not path.is_file():
+        raise DatabaseMissing(f"there is no review database {path.name}: run `rebond init` first.")
+    engine = _engine(path)
+    expected = ScriptDirectory.from_config(_migrations()).get_current_head()
+    with engine.begin() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found != expected:
+        engine.dispose()
+        raise NotMigrated(
+            f"{path.name} holds schema {found or 'none'}, this version needs {expected}; "
+            "restore the matching version or migrate the database."
+        )
+    return sessionmaker(engine, info={"sign": sign})
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: SQLiteConnection, _record: object) -> None:
+    # Without this the driver would begin transactions by itself, and late.
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,419 @@
+"""The tables of the review database, each with how long its rows may be kept (S18).
+
+Scores live in :class:`Signal` and nowhere else. What the database itself must refuse
+(an unknown decision, a decision without a person, an edited journal) stands here as a
+constraint or in the migrations as a trigger, so that no program has to be trusted with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from features.errors import RebondError
+from revue.offers import OFFERS
+from revue.records import DecisionKind, ModelState, Opinion, Role, SituationKind, State
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long a row is kept: ``days`` after the day in column ``anchor``, and who says so."""
+
+    days: int
+    anchor: str
+    source: str
+
+
+_ACTIVE = "active base, 2 years from the last contact: CNIL reference framework (recommendation)"
+_LOG = "log, 12 months: CNIL logging recommendation 2021 (6 to 12)"
+_SIGNAL = "signal, 90 days (ours)"
+_MODEL = "as long as signals of the model can be contested, 2 years (ours)"
+
+
+def _kept(days: int, anchor: str, source: str, *, numbered: bool = False) -> dict[str, Any]:
+    """Declare a table's retention.
+
+    Without SQLite's hidden row number no row can be replaced by it, and nothing keeps the
+    order in which rows came in; tables whose own ``id`` is that number are ``numbered``.
+    """
+    return {
+        "info": {"retention": Retention(days, anchor, source)},
+        "sqlite_with_rowid": numbered,
+    }
+
+
+class NaiveTime(RebondError):
+    """A time without a zone says nothing that can be stored."""
+
+
+def utc(value: datetime) -> datetime:
+    """Convert an aware time to UTC.
+
+    Raises
+    ------
+    NaiveTime
+        It has no zone.
+    """
+    if value.tzinfo is None:
+        raise NaiveTime(f"{value.isoformat()} has no time zone; give an aware time.")
+    return value.astimezone(UTC)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime, stored in UTC; SQLite keeps no zone of its own."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC and drop the zone."""
+        return None if value is None else utc(value).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _values(members: type[StrEnum]) -> Sequence[str]:
+    return [member.value for member in members]
+
+
+def _one_of(members: type[StrEnum]) -> Enum:
+    """Return a text column type that the database checks against an enum's values."""
+    return Enum(
+        members,
+        native_enum=False,
+        create_constraint=True,
+        values_callable=_values,
+        length=32,
+        name=members.__name__.lower(),
+    )
+
+
+class Verdict(StrEnum):
+    """What an audit found, as the committee's table keeps it."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    CANNOT_ASSESS = "cannot_assess"
+
+
+class VoteAct(StrEnum):
+    """What a committee member can do with a model."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+
+
+class Base(DeclarativeBase):
+    """Every table: named constraints, checked enums, aware times."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - read by SQLAlchemy as it stands
+        datetime: UtcTime(),
+        Role: _one_of(Role),
+        SituationKind: _one_of(SituationKind),
+        State: _one_of(State),
+        Opinion: _one_of(Opinion),
+        DecisionKind: _one_of(DecisionKind),
+        ModelState: _one_of(ModelState),
+        Verdict: _one_of(Verdict),
+        VoteAct: _one_of(VoteAct),
+    }
+
+
+class User(Base):
+    """An account of a human being."""
+
+    __tablename__ = "users"
+    __table_args__ = _kept(730, "created_at", _ACTIVE, numbered=True)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[Role]
+    team: Mapped[str | None]
+    password_hash: Mapped[str]
+    practised: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class SignInFailure(Base):
+    """Failed sign-ins of one login, existing or not; only the hash of what was typed."""
+
+    __tablename__ = "sign_in_failures"
+    __table_args__ = _kept(1, "last_at", "throttling: CNIL passwords 2022")
+
+    login_hash: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    last_at: Mapped[datetime]
+    locked_until: Mapped[datetime | None]
+
+
+class OpenSession(Base):
+    """A web session; only the hash of its token."""
+
+    __tablename__ = "open_sessions"
+    __table_args__ = _kept(1, "expires_at", "a working day (ours)")
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    csrf: Mapped[str]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    expires_at: Mapped[datetime]
+
+
+class Person(Base):
+    """Who is accompanied by whom: the latest stay of each pseudonym, as last imported."""
+
+    __tablename__ = "people"
+    __table_args__ = _kept(730, "synced_at", _ACTIVE)
+
+    person: Mapped[str] = mapped_column(primary_key=True)
+    team: Mapped[str]
+    referent: Mapped[str | None] = mapped_column(index=True)
+    entered_on: Mapped[date]
+    left_on: Mapped[date | None]
+    informed_on: Mapped[date | None]
+    synced_at: Mapped[datetime]
+
+
+class Identity(Base):
+    """Sealed identity of one pseudonym; without its data key the row is noise."""
+
+    __tablename__ = "identities"
+    __table_args__ = _kept(730, "stored_at", _ACTIVE)
+
+    person: Mapped[str] = mapped_column(primary_key=True)
+    wrapped_key: Mapped[bytes]
+    sealed: Mapped[bytes]
+    stored_at: Mapped[datetime]
+
+
+class Run(Base):
+    """One scoring run: counts about the service, nothing about anybody."""
+
+    __tablename__ = "runs"
+    __table_args__ = _kept(730, "ran_at", _MODEL, numbered=True)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(ForeignKey("models.version"))
+    as_of: Mapped[date]
+    protocol_hash: Mapped[str]
+    unserved: Mapped[int]
+    not_informed: Mapped[int]
+    ran_at: Mapped[datetime]
+
+
+class Situation(Base):
+    """A person to look at, at a date; its facts are frozen, its signal lives apart.
+
+    ``version`` and ``valid_until`` are set alike for a signal and for a control, so that
+    expiry and a stop do not tell them apart; an educator's own opening has neither.
+    """
+
+    __tablename__ = "situations"
+    __table_args__ = (
+        Index("ix_situations_open", "team", "referent", "state"),
+        _kept(730, "opened_at", _ACTIVE),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(index=True)
+    team: Mapped[str]
+    referent: Mapped[str | None]
+    kind: Mapped[SituationKind]
+    state: Mapped[State]
+    facts: Mapped[str]
+    as_of: Mapped[date]
+    due_on: Mapped[date]
+    version: Mapped[str | None] = mapped_column(ForeignKey("models.version"))
+    valid_until: Mapped[date | None]
+    probability: Mapped[float]
+    opened_at: Mapped[datetime]
+
+
+class Signal(Base):
+    """The explained score of a situation that has one; the only table that holds a score."""
+
+    __tablename__ = "signals"
+    __table_args__ = _kept(90, "as_of", _SIGNAL)
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    as_of: Mapped[date]
+    content: Mapped[str]
+
+
+class View(Base):
+    """What an educator thought before the signal."""
+
+    __tablename__ = "views"
+    __table_args__ = _kept(730, "at", _ACTIVE)
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    opinion: Mapped[Opinion]
+    why: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Reveal(Base):
+    """When the educator saw the signal."""
+
+    __tablename__ = "reveals"
+    __table_args__ = _kept(730, "at", _ACTIVE)
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+
+
+class Decision(Base):
+    """What an educator decided; a trigger asks for their own view and the reveal first."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        CheckConstraint("length(trim(reason)) > 0", "reason"),
+        _kept(730, "at", _ACTIVE),
+    )
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[DecisionKind]
+    reason: Mapped[str]
+    informed: Mapped[bool]
+    at: Mapped[datetime]
+
+
+class DecisionOffer(Base):
+    """One offer of a decision; the database knows the closed list."""
+
+    __tablename__ = "decision_offers"
+    __table_args__ = _kept(730, "at", _ACTIVE)
+
+    situation_id: Mapped[str] = mapped_column(
+        ForeignKey("decisions.situation_id"), primary_key=True
+    )
+    offer: Mapped[str] = mapped_column(
+        Enum(
+            *(offer.id for offer in OFFERS),
+            native_enum=False,
+            create_constraint=True,
+            length=32,
+            name="offer",
+        ),
+        primary_key=True,
+    )
+    at: Mapped[datetime]
+
+
+class Model(Base):
+    """A trained model before the committee."""
+
+    __tablename__ = "models"
+    __table_args__ = _kept(730, "registered_at", _MODEL)
+
+    version: Mapped[str] = mapped_column(primary_key=True)
+    family: Mapped[str]
+    table_hash: Mapped[str]
+    protocol_hash: Mapped[str]
+    data_hash: Mapped[str]
+    chosen: Mapped[bool]
+    state: Mapped[ModelState]
+    registered_at: Mapped[datetime]
+
+
+class ModelAudit(Base):
+    """One audit of a model; the newest is the one votes are about."""
+
+    __tablename__ = "model_audits"
+    __table_args__ = _kept(730, "at", _MODEL, numbered=True)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(ForeignKey("models.version"), index=True)
+    verdict: Mapped[Verdict]
+    audit_hash: Mapped[str]
+    report_hash: Mapped[str]
+    at: Mapped[datetime]
+
+
+class ModelVote(Base):
+    """One act of a committee member, over the audit that was newest then."""
+
+    __tablename__ = "votes"
+    __table_args__ = _kept(730, "at", _MODEL, numbered=True)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(ForeignKey("models.version"), index=True)
+    audit_id: Mapped[int | None] = mapped_column(ForeignKey("model_audits.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    act: Mapped[VoteAct]
+    reason: Mapped[str]
+    waived: Mapped[bool]
+    at: Mapped[datetime]
+
+
+class Promotion(Base):
+    """The signed record of two approvals."""
+
+    __tablename__ = "promotions"
+    __table_args__ = _kept(730, "at", _MODEL, numbered=True)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(ForeignKey("models.version"), index=True)
+    content: Mapped[str]
+    signature: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Entry(Base):
+    """One leaf of the journal; triggers refuse every change."""
+
+    __tablename__ = "journal_entries"
+    __table_args__ = _kept(365, "at", _LOG)
+
+    month: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[str]
+    """ISO text, kept to the byte as it was hashed."""
+    actor: Mapped[str]
+    act: Mapped[str]
+    subject: Mapped[str]
+    commitment: Mapped[str]
+    leaf: Mapped[str]
+
+
+class Head(Base):
+    """The signed head of one month's tree; it only ever grows."""
+
+    __tablename__ = "journal_heads"
+    __table_args__ = _kept(365, "month", _LOG)
+
+    month: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    root: Mapped[str]
+    frontier: Mapped[str]
+    signature: Mapped[str]

@@ -1,0 +1,301 @@
+"""The command line: statuses, keys, one sentence for bad input, and nothing lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import DemoHome, rebond
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """The hash of every file, to see that a refused command changed nothing."""
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        # SQLite's shared memory is no content: it comes and goes with a connection.
+        if p.is_file() and p.suffix not in {".db-shm", ".db-wal"}
+    }
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("simulated") / "folder"
+    ran = rebond("simulate", folder, "--persons", "300", "--seed", "3")
+    assert ran.status == 0
+    assert ran.out["persons"] == 300
+    assert set(ran.out) >= {"persons", "events", "gap"}
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    assert rebond("init", home=folder).out["home"] == str(folder)
+    return folder
+
+
+def test_a_home_is_made_once_and_its_keys_are_closed(home: Path) -> None:
+    before = snapshot(home)
+    ran = rebond("init", home=home)
+    assert ran.status == 1
+    assert "already holds something" in ran.out["error"]
+    assert snapshot(home) == before
+    assert (home / "keys").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_command_without_a_home_says_what_to_do(tmp_path: Path) -> None:
+    ran = rebond("train", home=tmp_path / "nowhere")
+    assert ran.status == 1
+    assert "init" in ran.out["error"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("import", "x", "--from", "somewhere"),
+        ("user", "add", "ana", "--role", "chief"),
+        ("score", "--as-of", "tomorrow"),
+        ("audit", "--predictions", "x.csv"),
+        ("frobnicate",),
+        ("train", "--fast"),
+    ],
+)
+def test_wrong_usage_is_status_2(home: Path, arguments: tuple[str, ...]) -> None:
+    ran = rebond(*arguments, home=home)
+    assert ran.status == 2
+    assert ran.out["error"]
+
+
+def test_import_prints_the_keys_of_the_contract_and_again_changes_nothing(
+    home: Path, simulated: Path
+) -> None:
+    first = rebond("import", simulated, home=home)
+    assert first.status == 0
+    assert first.out["persons"] == 300
+    assert first.out["quarantined"] == 0
+    assert first.out["extracted_on"] == "2026-11-23"
+    assert first.out["ignored_by"].keys() == {"langue"}
+    events = snapshot(home / "events")
+    again = rebond("import", simulated, home=home)
+    assert again.out["new_events"] == 0
+    assert snapshot(home / "events") == events
+
+
+def copied(folder: Path, to: Path) -> Path:
+    to.mkdir()
+    for file in folder.iterdir():
+        (to / file.name).write_bytes(file.read_bytes())
+    return to
+
+
+def edit(folder: Path, column: str, value: object) -> None:
+    persons = pd.read_csv(folder / "persons.csv", dtype="str")
+    persons.assign(**{column: value}).to_csv(folder / "persons.csv", index=False)
+
+
+def double_stay(folder: Path) -> None:
+    persons = pd.read_csv(folder / "persons.csv", dtype="str")
+    pd.concat([persons, persons.head(1)]).to_csv(folder / "persons.csv", index=False)
+
+
+def protocol(folder: Path, old: str, new: str) -> None:
+    text = (folder / "protocol.toml").read_text(encoding="utf-8")
+    assert old in text
+    (folder / "protocol.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names"),
+    [
+        (lambda f: (f / "events.parquet").unlink(), ["events"]),
+        (lambda f: edit(f, "shoe_size", 42), ["persons.csv", "shoe_size"]),
+        (lambda f: edit(f, "entered_on", "bald"), ["persons", "entered_on", "row 2"]),
+        (double_stay, ["persons", "entered_on"]),
+        (lambda f: protocol(f, "purpose =", "puprose ="), ["protocol.toml", "purpose"]),
+        (lambda f: protocol(f, "[outcome]", "[outcome]\nspeed = 3"), ["protocol.toml", "speed"]),
+        (lambda f: protocol(f, '"lien//interruption"', '"rdv//honore"'), ["rdv//honore"]),
+    ],
+)  # fmt: skip
+def test_a_bad_folder_is_refused_in_a_sentence_and_the_home_stays_as_it_was(
+    home: Path,
+    simulated: Path,
+    tmp_path: Path,
+    spoil: object,
+    names: list[str],
+) -> None:
+    folder = copied(simulated, tmp_path / "spoilt")
+    spoil(folder)  # type: ignore[operator]
+    before = snapshot(home)
+    ran = rebond("import", folder, home=home)
+    assert ran.status == 1
+    for name in names:
+        assert name in ran.out["error"]
+    assert "Traceback" not in ran.err
+    assert snapshot(home) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ('codes = ["lien//interruption"]', 'codes = ["lien//rupture"]', ["lien//rupture"]),
+        ("min_history_days = 28", "min_history_days = 5000", ["population"]),
+        ("[outcome]", "[validation]\ntest_from = 2024-06-10\n\n[outcome]", ["test_from"]),
+    ],
+)
+def test_a_study_that_cannot_be_trained_is_refused_in_a_sentence(
+    home: Path, simulated: Path, tmp_path: Path, old: str, new: str, names: list[str]
+) -> None:
+    folder = copied(simulated, tmp_path / "spoilt")
+    protocol(folder, old, new)
+    assert rebond("import", folder, home=home).status == 0
+    before = snapshot(home)
+    ran = rebond("train", home=home)
+    assert ran.status == 1
+    for name in names:
+        assert name in ran.out["error"]
+    assert snapshot(home) == before
+
+
+@pytest.mark.safeguard
+def test_s10_a_production_home_neither_trains_nor_takes_invented_histories(
+    tmp_path: Path, simulated: Path
+) -> None:
+    home = tmp_path / "production"
+    assert rebond("init", "--production", home=home).status == 0
+    assert "simulated" in rebond("import", simulated, home=home).out["error"]
+    assert "impact assessment" in rebond("train", home=home).out["error"]
+    assert "impact assessment" in rebond("score", home=home).out["error"]
+
+
+@pytest.mark.safeguard
+def test_s34_a_production_home_needs_a_legal_basis(tmp_path: Path, simulated: Path) -> None:
+    home = tmp_path / "production"
+    rebond("init", "--production", home=home)
+    folder = copied(simulated, tmp_path / "unmarked")
+    (folder / "truth.json").unlink()
+    ran = rebond("import", folder, home=home)
+    assert ran.status == 1
+    assert "[legal]" in ran.out["error"]
+
+
+def test_the_demonstration_prints_its_accounts_and_fills_the_queue(demo_home: DemoHome) -> None:
+    assert demo_home.out["queued"] == 100
+    roles = {account["role"] for account in demo_home.out["accounts"]}
+    assert roles >= {"educator", "committee", "steward", "dpo", "admin", "team_lead"}
+    assert demo_home.out["url"].endswith("/queue")
+
+
+def test_a_model_can_be_read_from_top_to_bottom(demo_home: DemoHome) -> None:
+    ran = rebond("model", "show", "1", home=demo_home.folder)
+    assert ran.status == 0
+    assert len(ran.out["features"]) > 40
+    assert all(f["reason"] and f["wording"] for f in ran.out["features"])
+
+
+def test_an_unknown_model_is_named(demo_home: DemoHome) -> None:
+    ran = rebond("model", "show", "99", home=demo_home.folder)
+    assert ran.status == 1
+    assert "99" in ran.out["error"]
+
+
+def test_a_date_is_scored_once_and_never_ahead_of_time(demo_home: DemoHome, tmp_path: Path) -> None:
+    home = demo_home.copy(tmp_path / "home").folder
+    again = rebond("score", home=home)
+    assert again.status == 1
+    assert "scored before" in again.out["error"]
+    ahead = rebond("score", "--as-of", "2031-01-06", home=home)
+    assert ahead.status == 1
+    assert "2031-01-06" in ahead.out["error"]
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "victim", ["models/{}/table.json", "reports/{}/audit.json", "reports/{}/audit.html"]
+)
+def test_s31_a_swapped_file_closes_the_gate(
+    demo_home: DemoHome, tmp_path: Path, victim: str
+) -> None:
+    home = demo_home.copy(tmp_path / "home").folder
+    chosen = max(p.parent.name for p in home.glob("reports/*/audit.json"))
+    path = home / victim.format(chosen)
+    path.write_text(path.read_text(encoding="utf-8").replace("0", "1", 1), encoding="utf-8")
+    ran = rebond("score", "--as-of", "2026-10-26", home=home)
+    assert ran.status == 1
+    assert "scored before" not in ran.out["error"]
+
+
+@pytest.mark.safeguard
+def test_s31_a_suspended_model_scores_nothing(demo_home: DemoHome, tmp_path: Path) -> None:
+    home = demo_home.copy(tmp_path / "home").folder
+    member = demo_home.login("committee")
+    chosen = max(p.parent.name for p in home.glob("reports/*/audit.json"))
+    stopped = rebond("suspend", chosen, "--by", member, "--reason", "essai d'arrêt", home=home)
+    assert stopped.out["state"] == "suspended"
+    refused = rebond("score", "--as-of", "2026-10-26", home=home)
+    assert refused.status == 1
+    assert "approved" in refused.out["error"]
+    resumed = rebond("resume", chosen, "--by", member, "--reason", "essai terminé", home=home)
+    assert resumed.out["state"] == "approved"
+
+
+@pytest.mark.safeguard
+def test_s22_a_changed_byte_in_the_log_is_found(demo_home: DemoHome, tmp_path: Path) -> None:
+    home = demo_home.copy(tmp_path / "home").folder
+    assert rebond("journal", "verify", home=home).out["ok"] is True
+    with sqlite3.connect(home / "review.db") as database:
+        for (name,) in database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'journal%'"
+        ).fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("UPDATE journal_entries SET subject = subject || 'x' WHERE act = 'import'")
+    database.close()
+    ran = rebond("journal", "verify", home=home)
+    assert ran.status == 1
+    assert ran.out["ok"] is False
+
+
+@pytest.mark.safeguard
+def test_s01_no_score_lies_in_any_file_outside_the_review_database(demo_home: DemoHome) -> None:
+    """Scores are log-odds with many digits: none of those in the queue is written elsewhere."""
+    with sqlite3.connect(demo_home.folder / "review.db") as database:
+        signals = [json.loads(c) for (c,) in database.execute("SELECT content FROM signals")]
+    database.close()
+    scores = [repr(signal["score"]).encode() for signal in signals]
+    assert len(scores) == 90
+    for path in demo_home.folder.rglob("*"):
+        if path.is_file() and not path.name.startswith("review.db"):
+            content = path.read_bytes()
+            assert not [s for s in scores if s in content], path
+
+
+@pytest.mark.safeguard
+def test_s07_no_identifier_lies_in_any_file(demo_home: DemoHome) -> None:
+    """The simulated identifiers and names are plain; nothing stored holds one of them."""
+    for path in demo_home.folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert b"Personne fictive 0042" not in content, path
+            assert b"P0000042" not in content, path
+
+
+def test_an_audit_of_somebody_elses_predictions_needs_no_home(tmp_path: Path) -> None:
+    rows = [
+        {"seen": int(i % 4 == 0), "label_value": int(i % 3 == 0), "sex": "fm"[i % 2]}
+        for i in range(600)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "vendor.csv", index=False)
+    ran = rebond(
+        "audit", "--predictions", tmp_path / "vendor.csv", "--label", "label_value",
+        "--selected", "seen", "--attributes", "sex",
+    )  # fmt: skip
+    assert ran.status in {0, 3, 4}
+    assert {"pass": 0, "fail": 3, "cannot_assess": 4}[ran.out["verdict"]] == ran.status
+    assert {f["metric"] for f in ran.out["findings"]} == {
+        "recall", "false_negative_rate", "false_positive_rate", "precision", "selection_rate",
+    }  # fmt: skip

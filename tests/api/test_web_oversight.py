@@ -1,0 +1,232 @@
+"""The committee's pages, models and audits as read, the journal, and the words of it all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from xml.etree import ElementTree
+
+import pytest
+
+from api.timeline import NARROW, WIDE, draw_timeline
+from api.web.acts import GENERIC_OUTCOME, Outcome, outcome_of
+from api.web.rendering import EMERGENCY, ROOM, person_label
+from api.web.tables import feature_views
+from features.facts import describe, known_event
+from modeles.table import write_table
+from revue import committee
+from revue.records import SignalView, SituationKind
+from tests.api.web_home import VERSION, House, build, history, model_table, signal
+
+AVOIDED = (
+    r"dossiers? à risque", r"profils? à risque", r"individus?", r"scores?", r"alertes?",
+    r"suspect\w*", r"fichée?s?", r"prises? en charge", r"problèmes?", r"perdue?s? de vue",
+    r"absentéistes?", r"ne collabore pas", r"non compliante?s?", r"refuse", r"dans le déni",
+    r"incasables?", r"cas lourds?", r"SDF", r"toxicomanes?", r"assistée?s?", r"handicapée?s?",
+    r"risque confirmé", r"faux positifs?", r"vrais? positifs?", r"décrochages?", r"échecs?",
+    r"abandons?", r"risques?", r"cas(?! de danger)",
+)  # fmt: skip
+"""The left column of the avoid-list, as words about people."""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> House:
+    return build(tmp_path_factory.mktemp("oversight") / "home", approved=False)
+
+
+@pytest.fixture
+def house(template, tmp_path) -> House:
+    return template.copy(tmp_path)
+
+
+def vote(client, act: str, **fields):
+    token = client.headers["X-CSRF-Token"]
+    return client.post(f"/committee/{VERSION}/{act}", data={"csrf": token, **fields})
+
+
+def test_two_members_approve_and_one_stops(house):
+    anne, paul = house.client("anne"), house.client("paul")
+    assert vote(anne, "approve", reason="lu", waive="yes").status_code == 303
+    again = vote(anne, "approve", reason="lu encore", waive="yes")
+    assert again.status_code == 409
+    assert "autre membre" in again.text
+    assert vote(paul, "approve", reason="lu aussi", waive="yes").status_code == 303
+    assert anne.get("/api/v1/models").json()["models"][0]["state"] == "approved"
+    body = {"reason": "un doute"}
+    stopped = paul.post(f"/api/v1/models/{VERSION}/suspend", json=body)
+    assert stopped.json() == {"state": "suspended"}
+    assert vote(anne, "resume", reason="doute levé").status_code == 303
+    page = anne.get("/committee").text
+    assert "lu aussi" in page
+    assert "doute levé" in page
+
+
+def test_a_refused_vote_says_why_and_keeps_the_reason(house):
+    anne = house.client("anne")
+    without = vote(anne, "approve", reason="lu en entier")
+    assert without.status_code == 422
+    assert f'href="#waive-{VERSION}"' in without.text
+    assert "lu en entier</textarea>" in without.text
+    silent = vote(anne, "reject", reason=" ")
+    assert silent.status_code == 422
+    assert f'href="#reason-{VERSION}"' in silent.text
+    assert vote(anne, "promote", reason="x").status_code == 422
+    asked = {"reason": "x"}
+    assert anne.post("/api/v1/models/rien/approve", json=asked).status_code == 404
+    with house.home.transaction() as session:
+        assert committee.model(session, VERSION).votes == ()
+
+
+def test_a_model_is_read_whole(house):
+    page = house.client("sonia").get(f"/models/{VERSION}").text.replace("&#39;", "'")
+    for feature in model_table().features:
+        assert feature.title in page
+        assert feature.reason in page
+    assert "+0,66" in page
+    assert "plus de 45 jours" in page
+    assert page.count('class="shape"') == 2
+    table = house.client("sonia").get(f"/api/v1/models/{VERSION}/table").json()
+    assert table["version"] == VERSION
+
+
+def test_every_bin_of_a_table_is_shown():
+    for view, feature in zip(feature_views(model_table()), model_table().features, strict=True):
+        assert len(view.bins) == len(feature.points) + 1
+        ElementTree.fromstring(view.picture)  # noqa: S314 - drawn by us
+
+
+def test_a_changed_table_is_not_shown(house):
+    path = house.home.model_folder(VERSION) / "table.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("0.66", "0.06"), encoding="utf-8")
+    answer = house.client("sonia").get(f"/models/{VERSION}")
+    assert answer.status_code == 409
+    assert "+0,06" not in answer.text
+
+
+def test_an_audit_is_shown_in_short_and_whole(house):
+    dina = house.client("dina")
+    page = dina.get(f"/audits/{VERSION}").text.replace("&#39;", "'")
+    assert "ne peut pas être évalué" in page
+    assert "41,0 %" in page
+    assert "non montré" in page
+    report = dina.get(f"/audits/{VERSION}/report")
+    assert "Rapport entier." in report.text
+    assert "style-src 'unsafe-inline'" in report.headers["content-security-policy"]
+    assert "script-src 'none'" in report.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "days", "words", "horizon"),
+    [
+        ("interruption de l'accompagnement", 90, "une interruption", "3 mois"),
+        ("sortie du cours", 45, "l'événement suivi (sortie du cours)", "45 jours"),
+    ],
+)
+def test_a_signal_names_what_its_model_looks_ahead_to(house, outcome, days, words, horizon):
+    table = replace(model_table(), outcome=outcome, horizon_days=days)
+    write_table(table, house.home.model_folder(VERSION) / "table.json", house.home.keys.sign)
+    view = SignalView("id", SituationKind.SIGNAL, signal())
+    assert outcome_of(house.home, view) == Outcome(words, horizon)
+    (house.home.model_folder(VERSION) / "table.json").unlink()
+    assert outcome_of(house.home, view) == GENERIC_OUTCOME
+
+
+@pytest.mark.parametrize("version", ["..", "%2e%2e", "rien"])
+def test_only_registered_versions_open_files(house, version):
+    for path in (f"/models/{version}", f"/audits/{version}/report", f"/api/v1/audits/{version}"):
+        assert house.client("dina").get(path).status_code in (303, 404)
+
+
+def test_the_journal_is_verified_and_read(house):
+    dina = house.client("dina")
+    page = dina.get("/journal").text
+    assert "Le journal est entier" in page
+    assert "enregistre un modèle" in page
+    program = dina.get("/api/v1/journal").json()
+    assert program["ok"] is True
+    assert program["size"] >= len(program["entries"]) > 0
+
+
+def test_the_json_api_is_described(house):
+    schema = house.client().get("/openapi.json").json()
+    assert all(path.startswith("/api/v1/") for path in schema["paths"])
+    view = schema["paths"]["/api/v1/situations/{situation_id}/view"]["post"]
+    assert {"200", "401", "403", "404", "409", "422"} <= set(view["responses"])
+    assert "score" not in str(schema).lower()
+
+
+@pytest.mark.safeguard
+def test_s24_no_page_counts_what_an_educator_does(house):
+    for login, paths in {
+        "remy": ("/",),
+        "dina": ("/models", "/audits", "/journal"),
+        "claire": ("/queue", "/people"),
+    }.items():
+        client = house.client(login)
+        for path in paths:
+            assert "minutes par" not in client.get(path).text
+            assert "taux" not in client.get(path).text
+
+
+def test_words_to_avoid_are_in_no_template_and_no_sentence_of_ours():
+    sources = [*(ROOM / "templates").glob("*.html"), *(ROOM / "web").glob("*.py")]
+    text_of = {path.name: _read(path.read_text(encoding="utf-8"), path.suffix) for path in sources}
+    for name, text in text_of.items():
+        for word in AVOIDED:
+            found = re.search(rf"(?i)(?<![\w-]){word}(?![\w-])", text)
+            assert found is None, (name, found)
+
+
+def _read(source: str, suffix: str) -> str:
+    """Leave what people read: no tags or expressions, of Python only French sentences."""
+    if suffix == ".py":
+        strings = re.findall(r'"([^"\n]*)"', re.sub(r'"""[\s\S]*?"""', "", source))
+        return "\n".join(text for text in strings if re.search(r"[éèêàùçÉ]|\b(le|la|ce)\b", text))
+    return re.sub(r"<[^>]*>|\{%[\s\S]*?%\}|\{\{[\s\S]*?\}\}|\{#[\s\S]*?#\}", " ", source)
+
+
+def test_foot_and_demonstration_stand_on_every_page(house):
+    anne = house.client("anne")
+    for path in ("/committee", "/models", "/nulle-part"):
+        page = anne.get(path).text
+        assert "Personne ne surveille cette file en continu." in page
+        assert "Démonstration : histoires simulées, comptes de démonstration" in page
+        assert page.count("<h1") == 1
+        assert 'href="#contenu"' in page
+
+
+def test_emergency_numbers_are_all_there():
+    numbers = [call.number for call in EMERGENCY]
+    assert numbers == ["15", "17", "18", "112", "114", "115", "119", "3919", "3114", "3977"]
+
+
+def test_a_pseudonym_is_shown_short():
+    assert person_label("7f3a21c09be41122") == "Personne 7F3A-21"
+
+
+@pytest.mark.parametrize("layout", [WIDE, NARROW])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_event_of_the_year_is_a_dot_inside_the_picture(layout, seed):
+    facts = history(seed)
+    svg = ElementTree.fromstring(draw_timeline(facts, layout))  # noqa: S314 - drawn by us
+    dots = [e for e in svg.iter() if e.tag == "circle"]
+    within = [e for e in facts.events if e.occurred_on >= facts.as_of - timedelta(days=365)]
+    assert len(dots) == len(within)
+    assert all(layout.names <= float(dot.get("cx")) <= layout.width for dot in dots)
+    assert all(dot.find("title") is not None for dot in dots)
+    services = [dot for dot in dots if "service" in dot.get("class")]
+    assert len(services) == sum(
+        e.code.startswith(("service", "rdv//annule_service")) for e in within
+    )
+
+
+def test_a_history_without_events_is_still_drawn():
+    facts = describe(date(2026, 11, 16), date(2026, 11, 10), [])
+    assert "Aucun fait enregistré" in draw_timeline(facts)
+
+
+def test_labels_are_escaped():
+    event = known_event(date(2026, 11, 1), date(2026, 11, 1), "x//<script>")
+    svg = draw_timeline(describe(date(2026, 11, 16), date(2026, 10, 1), [event]))
+    assert "<script>" not in svg

@@ -1,0 +1,91 @@
+"""S21: no count below k, and none that the others give back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from audits.engine import audit_predictions
+from audits.suppression import K, withheld
+from tests.audits.tables import histories
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=2, max_size=3))
+def test_s21_no_withheld_count_is_given_back_by_rows_columns_and_cells(
+    cells: list[list[int]],
+) -> None:
+    crossed = np.array(cells)
+    rows, columns = crossed.shape
+    finest = np.eye(crossed.size)
+    made_of = np.vstack(
+        [
+            np.kron(np.eye(rows), np.ones(columns)),
+            np.kron(np.ones(rows), np.eye(columns)),
+            finest,
+        ]
+    )
+    counts = (made_of @ crossed.ravel()).astype(np.int64)
+    table = np.repeat([0, 1, 2], [rows, columns, crossed.size])
+    hidden = withheld(counts, counts < K, made_of, table)
+    assert (counts[~hidden] >= K).all()
+
+    # Linear algebra alone: the count changes along a direction that leaves all shown as is.
+    shown = np.vstack([np.ones(crossed.size), made_of[~hidden]])
+    _, singular, directions = np.linalg.svd(shown)
+    free = directions[np.sum(singular > 1e-9) :]
+    for count in np.flatnonzero(hidden):
+        whole = table == table[count]
+        if whole.sum() > 1:
+            assert np.abs(free @ made_of[count]).max(initial=0) > 1e-9
+
+
+def test_s21_linear_programming_on_a_table_finds_no_small_group() -> None:
+    counts = np.array([5, 40, 60, 300])
+    hidden = withheld(counts, counts < K, np.eye(4), np.zeros(4, dtype=np.int64))
+    assert hidden.tolist() == [True, True, False, False]
+    shown = np.vstack([np.ones(4), np.eye(4)[~hidden]])
+    known = shown @ counts
+    bounds = [
+        linprog(sign * np.eye(4)[0], A_eq=shown, b_eq=known, bounds=(0, None)).fun * sign
+        for sign in (1, -1)
+    ]
+    assert bounds[0] == pytest.approx(0)
+    assert bounds[1] >= K
+
+
+def test_s21_an_audit_shows_no_count_below_k() -> None:
+    table = histories(300, 4, rng=np.random.default_rng(0))
+    table.loc[table["person"] == "p3", "genre"] = "autre"
+    result = audit_predictions(
+        table,
+        attributes=["genre", "interprete"],
+        intersections=[["genre", "interprete"]],
+        replicates=50,
+    )
+    positive = table["label"].eq(1).groupby(table["person"]).any()
+    assert result.positives == positive.sum()
+    for finding in result.findings:
+        for group in finding.groups:
+            assert group.n is None or group.n >= K
+            assert group.positives is None or group.positives >= K
+            assert group.suppressed == (group.positives is None)
+        withheld_counts = [group for group in finding.groups if group.positives is None]
+        assert len(withheld_counts) != 1 or len(finding.groups) == 1
+        assert sum(group.n is None for group in finding.groups) != 1
+
+
+def test_estimates_beside_a_withheld_group_are_whole_percents() -> None:
+    table = histories(900, 4, rng=np.random.default_rng(0))
+    table["genre"] = table["genre"].where(table["person"] != "p3", "autre")
+    table["genre"] = table["genre"].mask(pd.isna(table["genre"]), "femme")
+    recall = audit_predictions(table, attributes=["genre"], replicates=50).findings[0]
+    assert [group.suppressed for group in recall.groups] == [True, False, True]
+    protected = recall.groups[2]
+    assert protected.n is None
+    assert protected.estimate == round(protected.estimate, 2)
+    assert recall.gap == round(recall.gap, 2)

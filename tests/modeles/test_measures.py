@@ -1,0 +1,168 @@
+"""Measures against slow, obvious versions, and intervals that resample persons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from features.protocol import Capacity
+from modeles.calibrate import calibrate
+from modeles.measures import (
+    auc_sample,
+    beats,
+    capacity_cut,
+    discrimination,
+    expected_calibration_error,
+    list_at_capacity,
+)
+
+
+def cohort(persons: int = 30, dates: int = 4) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {
+            "person": [f"p{i}" for _ in range(dates) for i in range(persons)],
+            "as_of": [
+                pd.Timestamp("2026-01-05") + pd.Timedelta(days=28 * d)
+                for d in range(dates)
+                for _ in range(persons)
+            ],
+            "referent": [f"r{i % 6}" for _ in range(dates) for i in range(persons)],
+        }
+    )
+    label = (rng.random(len(frame)) < 0.3).astype(float)
+    label[rng.random(len(frame)) < 0.1] = np.nan
+    return frame.assign(label=label)
+
+
+def test_nobody_is_listed_twice_within_repeat_days() -> None:
+    table = cohort()
+    scores = -np.tile(np.arange(30.0), 4)
+    listing = list_at_capacity(
+        table, scores, Capacity(per_review=5, control_share=0, repeat_days=60), b"k" * 32, "1", -9.0
+    )
+    chosen = table[listing.selected]
+    listed = [at["person"].tolist() for _, at in chosen.groupby("as_of")]
+    assert listed[0] == ["p0", "p1", "p2", "p3", "p4"]
+    assert listed[1] == ["p5", "p6", "p7", "p8", "p9"]
+    assert listed[2] == ["p10", "p11", "p12", "p13", "p14"]
+    # 84 days after the first date they may be looked at again.
+    assert listed[3] == ["p0", "p1", "p2", "p3", "p4"]
+
+
+def test_precision_and_recall_are_counted_per_date() -> None:
+    table = cohort()
+    scores = np.random.default_rng(2).normal(size=len(table))
+    listing = list_at_capacity(
+        table,
+        scores,
+        Capacity(per_review=8, control_share=0.25, repeat_days=0),
+        b"k" * 32,
+        "1",
+        0.0,
+    )
+    for found, (_, at) in zip(listing.dates, table.groupby("as_of"), strict=True):
+        chosen = at.assign(s=scores[at.index]).nlargest(6, "s")
+        known = chosen["label"].dropna()
+        assert found.listed == 6
+        assert found.precision == pytest.approx(known.mean())
+        assert found.recall == pytest.approx(known.sum() / (at["label"] == 1).sum())
+    assert listing.precision == pytest.approx(np.mean([d.precision for d in listing.dates]))
+
+
+def test_a_date_without_a_positive_is_left_out_of_the_mean_and_not_counted_as_zero() -> None:
+    table = cohort(dates=2)
+    table.loc[table["as_of"] == table["as_of"].min(), "label"] = 0.0
+    listing = list_at_capacity(
+        table, np.zeros(len(table)), Capacity(per_review=5, control_share=0), b"k" * 32, "1", 0.0
+    )
+    assert np.isnan(listing.dates[0].recall)
+    assert listing.recall == listing.dates[1].recall
+
+
+def resampled(label: np.ndarray, scores: np.ndarray, person: np.ndarray, times: int) -> np.ndarray:
+    """Draw persons, take all their rows, measure: the slow, obvious bootstrap."""
+    rng = np.random.default_rng(11)
+    rows = {p: np.flatnonzero(person == p) for p in np.unique(person)}
+    everybody = list(rows)
+    found = []
+    for _ in range(times):
+        at = np.concatenate([rows[p] for p in rng.choice(everybody, len(everybody))])
+        found.append(roc_auc_score(label[at], scores[at]))
+    return np.array(found)
+
+
+def test_the_sample_knows_the_auc_and_the_slow_bootstraps_spread() -> None:
+    rng = np.random.default_rng(3)
+    person = np.repeat(np.arange(250), 4)
+    label = (rng.random(1000) < 0.3).astype(float)
+    scores = (label + rng.normal(size=1000) + rng.normal(size=250)[person]).round(1)  # ties
+    sample = auc_sample(label, scores, person)
+    assert sample.auc == pytest.approx(roc_auc_score(label, scores), abs=1e-12)
+    slow = resampled(label, scores, person, 400)
+    assert sample.standard_error == pytest.approx(slow.std(), rel=0.12)
+
+
+def test_a_model_beats_a_worse_rule_and_not_its_equal() -> None:
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(600), 2)
+    label = (rng.random(1200) < 0.3).astype(float)
+    good = label + rng.normal(size=1200)
+    model = auc_sample(label, good, person)
+    rules = {
+        "noise": auc_sample(label, rng.normal(size=1200), person),
+        "itself": model,
+        "nearly": auc_sample(label, good + rng.normal(scale=0.05, size=1200), person),
+    }
+    assert beats(model, rules, seed=1) == {"noise": True, "itself": False, "nearly": False}
+
+
+def test_rows_of_one_person_do_not_make_the_interval_narrower() -> None:
+    rng = np.random.default_rng(0)
+    label = (rng.random(300) < 0.3).astype(float)
+    scores = label + rng.normal(size=300)
+    once = auc_sample(label, scores, np.arange(300)).standard_error
+    tenfold = auc_sample(
+        np.repeat(label, 10), np.repeat(scores, 10), np.repeat(np.arange(300), 10)
+    ).standard_error
+    assert tenfold == pytest.approx(once, rel=1e-9)
+
+
+def test_unknown_labels_are_not_measured() -> None:
+    label = np.array([0, 1, np.nan, 0, 1.0])
+    scores = np.array([0.1, 0.9, 5.0, 0.2, 0.8])
+    assert discrimination(label, scores, None).auc == 1.0
+
+
+def test_a_perfectly_calibrated_forecast_has_a_small_error() -> None:
+    rng = np.random.default_rng(0)
+    probability = rng.random(20_000)
+    truth = (rng.random(20_000) < probability).astype(int)
+    assert expected_calibration_error(truth, probability) < 0.02
+    assert expected_calibration_error(truth, probability**3) > 0.1
+
+
+def test_platt_finds_the_map_that_made_the_labels() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=12_000)
+    label = (rng.random(12_000) < 1 / (1 + np.exp(-(0.7 * scores - 1.5)))).astype(int)
+    found = calibrate(scores, label, np.arange(12_000) // 3, seed=0)
+    assert found.slope == pytest.approx(0.7, abs=0.08)
+    assert found.intercept == pytest.approx(-1.5, abs=0.08)
+    middle, low, high = found.probability(0.0)
+    assert low < middle < high
+
+
+def test_platt_bears_separable_scores_and_rare_outcomes() -> None:
+    scores = np.linspace(-3, 3, 200)
+    label = (scores > 2.9).astype(int)
+    found = calibrate(scores, label, np.arange(200), seed=0)
+    assert np.isfinite([found.slope, found.intercept]).all()
+
+
+def test_the_cut_fills_the_signal_places_of_a_typical_date() -> None:
+    table = cohort(persons=30, dates=3)
+    scores = np.tile(np.arange(30.0), 3)
+    assert capacity_cut(table, scores, Capacity(per_review=10, control_share=0.2)) == 22.0

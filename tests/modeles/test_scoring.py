@@ -1,0 +1,80 @@
+"""Explanations: exact, dated, few, and the same whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+import shap
+
+from modeles.explanation import Signal
+from modeles.families import Additive, Logistic
+from modeles.scoring import MOST_AGAINST, MOST_REASONS, explain
+from modeles.table import Calibration
+from tests.modeles.builders import feature, table, training
+from tests.modeles.test_families import as_table, quiet
+
+AS_OF = date(2026, 11, 16)
+VALID = date(2027, 2, 14)
+FEATURES = (feature("rdv"), feature("contact", "since_last", None))
+
+
+def test_a_reason_states_a_date_and_a_number() -> None:
+    signal = explain(table(), FEATURES, np.array([3.0, 99.0]), AS_OF, VALID)
+    assert [r.text for r in signal.reasons] == [
+        "3 rdvs depuis le 18 août 2026.",
+        "Dernier fait enregistré (contacts) le 9 août 2026, il y a 99 jours.",
+    ]
+    assert signal.against == ()
+    assert signal.score == pytest.approx(-0.5)
+
+
+def test_what_speaks_against_is_said_too() -> None:
+    signal = explain(table(), FEATURES, np.array([0.0, 0.0]), AS_OF, VALID)
+    assert signal.reasons == ()
+    assert [r.feature for r in signal.against] == ["contact", "rdv"]
+
+
+def test_what_is_missing_is_said() -> None:
+    signal = explain(table(), FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
+    assert signal.missing[0] == "Aucun fait enregistré (contacts)."
+
+
+def test_the_estimate_is_a_natural_frequency_in_its_band() -> None:
+    signal = explain(table(), FEATURES, np.array([3.0, 99.0]), AS_OF, VALID)
+    assert signal.estimate.low <= signal.estimate.per_100 <= signal.estimate.high
+
+
+def test_a_signal_is_read_back_equal() -> None:
+    signal = explain(table(), FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
+    assert Signal.from_json(signal.to_json()) == signal
+
+
+@pytest.mark.parametrize("family", [Logistic(), Additive()], ids=lambda f: f.name)
+def test_reasons_are_few_and_add_up_to_the_score(family: Logistic | Additive) -> None:
+    rows = training()
+    fitted = replace(
+        as_table(family.fit(rows, quiet)), calibration=Calibration(1.0, 0.0, ((0.0, 0.1, 0.2),))
+    )
+    for values in rows.values[:50]:
+        signal = explain(fitted, rows.features, values, AS_OF, VALID)
+        assert len(signal.reasons) <= MOST_REASONS
+        assert len(signal.against) <= MOST_AGAINST
+        points = [r.points for r in signal.reasons]
+        assert points == sorted(points, reverse=True)
+        total = fitted.intercept + fitted.contributions(values[np.newaxis]).sum()
+        assert total == pytest.approx(signal.score, abs=1e-12)
+
+
+def test_contributions_equal_the_shap_values_of_the_table() -> None:
+    rows = training()
+    fitted = as_table(Additive().fit(rows, quiet))
+    background = rows.values[:100]
+    explainer = shap.explainers.Exact(fitted.scores, shap.maskers.Independent(background, 100))
+    found = explainer(rows.values[100:110]).values
+    ours = fitted.contributions(rows.values[100:110]) - fitted.contributions(background).mean(
+        axis=0
+    )
+    assert np.abs(found - ours).max() < 1e-10

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from features.keys import Keyring
+from revue import committee, schema
+from revue.committee import (
+    AlreadyVoted,
+    AuditMissing,
+    CannotApproveFailedAudit,
+    ModelExists,
+    NoSuchModel,
+    NotPromoted,
+    PromotionMismatch,
+    UnknownVerdict,
+    VoteOutOfOrder,
+    WaiverMissing,
+    approve,
+    approved_record,
+    check_promotion,
+    model,
+    models,
+    record_audit,
+    reject,
+    resume,
+    suspend,
+)
+from revue.permissions import Forbidden
+from revue.reasons import ReasonMissing
+from revue.records import Actor, ModelFingerprint, ModelState, PromotionRecord, Role
+from revue.schema import Verdict
+from tests.revue.builders import (
+    CLI,
+    NOW,
+    VERSION,
+    educator,
+    member,
+    model_in_state,
+    strangers_keys,
+    user,
+)
+from tests.revue.conftest import Refused
+
+PROPOSED, ONE, APPROVED = ModelState.PROPOSED, ModelState.ONE_APPROVAL, ModelState.APPROVED
+FINGERPRINT = ModelFingerprint(
+    version="m1",
+    table="table-m1",
+    protocol="protocol",
+    data="data",
+    audit="audit-m1",
+    report="report-m1",
+)
+
+
+def yes(session: Session, actor: Actor, version: str = VERSION, **more: bool) -> ModelState:
+    waive = more.get("waive", False)
+    return approve(session, actor, version=version, reason="lu", waive=waive, now=NOW)
+
+
+def audit(session: Session, version: str = VERSION, **changed: str) -> None:
+    said = {
+        "verdict": "pass",
+        "audit_hash": f"audit-{version}",
+        "report_hash": f"report-{version}",
+    } | changed
+    record_audit(session, version=version, by=CLI, now=NOW, **said)
+
+
+def promoted(session: Session, version: str = VERSION) -> PromotionRecord:
+    model_in_state(session, PROPOSED, version)
+    for login in (f"ines-{version}", f"paul-{version}"):
+        yes(session, member(session, login), version)
+    record = approved_record(session, version)
+    assert record is not None
+    return record
+
+
+def test_two_members_promote(session: Session, keys: Keyring) -> None:
+    ines, paul = member(session), member(session, "paul")
+    model_in_state(session, PROPOSED)
+    assert approved_record(session) is None
+    assert yes(session, ines) is ONE
+    assert approved_record(session) is None
+    assert yes(session, paul) is APPROVED
+    record = approved_record(session)
+    assert record is not None
+    assert record.fingerprint == FINGERPRINT
+    assert [vote.by for vote in record.votes] == ["ines", "paul"]
+    check_promotion(record, keys.verify, FINGERPRINT)
+    row = model(session, VERSION)
+    assert (row.state, row.verdict, len(row.votes)) == (APPROVED, "pass", 2)
+    assert models(session) == (row,)
+
+
+@pytest.mark.safeguard
+def test_s31_one_person_is_not_two(session: Session) -> None:
+    ines = member(session)
+    model_in_state(session, PROPOSED)
+    yes(session, ines)
+    with pytest.raises(AlreadyVoted):
+        yes(session, ines)
+    assert model(session, VERSION).state is ONE
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("role", [*sorted(set(Role) - {Role.COMMITTEE}), None])
+def test_s31_only_members_vote(session: Session, role: Role | None) -> None:
+    model_in_state(session, PROPOSED)
+    actor = CLI if role is None else user(session, "somebody", role, "nord")
+    for act in (reject, suspend, resume):
+        with pytest.raises(Forbidden):
+            act(session, actor, version=VERSION, reason="x", now=NOW)
+    with pytest.raises(Forbidden):
+        yes(session, actor)
+
+
+@pytest.mark.safeguard
+def test_s11_a_failed_audit_cannot_be_approved(session: Session) -> None:
+    model_in_state(session, PROPOSED, verdict=Verdict.FAIL)
+    with pytest.raises(CannotApproveFailedAudit):
+        yes(session, member(session), waive=True)
+
+
+@pytest.mark.safeguard
+def test_s11_what_could_not_be_assessed_both_waive(session: Session) -> None:
+    ines, paul = member(session), member(session, "paul")
+    model_in_state(session, PROPOSED, verdict=Verdict.CANNOT_ASSESS)
+    with pytest.raises(WaiverMissing):
+        yes(session, ines)
+    yes(session, ines, waive=True)
+    with pytest.raises(WaiverMissing):
+        yes(session, paul)
+    assert approved_record(session) is None
+    assert yes(session, paul, waive=True) is APPROVED
+    assert [vote.waived for vote in model(session, VERSION).votes] == [True, True]
+
+
+def test_no_vote_without_an_audit_or_a_reason(session: Session) -> None:
+    ines = member(session)
+    committee.register_model(
+        session,
+        version="bare",
+        family="f",
+        table_hash="t",
+        protocol_hash="p",
+        data_hash="d",
+        chosen=False,
+        by=CLI,
+        now=NOW,
+    )
+    with pytest.raises(AuditMissing):
+        yes(session, ines, "bare")
+    assert reject(session, ines, version="bare", reason="non", now=NOW) is ModelState.REJECTED
+    assert [vote.act for vote in model(session, "bare").votes] == ["reject"]
+    model_in_state(session, PROPOSED)
+    with pytest.raises(ReasonMissing):
+        approve(session, ines, version=VERSION, reason=" ", waive=False, now=NOW)
+    with pytest.raises(ReasonMissing):
+        reject(session, ines, version=VERSION, reason="", now=NOW)
+    assert model(session, VERSION).votes == ()
+    with pytest.raises(NoSuchModel):
+        yes(session, ines, "m9")
+    with pytest.raises(NoSuchModel):
+        model(session, "m9")
+    with pytest.raises(ModelExists):
+        model_in_state(session, PROPOSED)
+    with pytest.raises(UnknownVerdict):
+        audit(session, verdict="fine")
+
+
+ALLOWED = {
+    (PROPOSED, approve): ONE,
+    (PROPOSED, reject): ModelState.REJECTED,
+    (ONE, approve): APPROVED,
+    (ONE, reject): ModelState.REJECTED,
+    (APPROVED, suspend): ModelState.SUSPENDED,
+    (ModelState.SUSPENDED, resume): PROPOSED,  # made in this state: nobody approved it
+}
+
+
+@pytest.mark.parametrize("state", ModelState)
+@pytest.mark.parametrize("act", [approve, reject, suspend, resume])
+def test_every_vote_in_every_state(session: Session, state: ModelState, act: object) -> None:
+    ines = member(session)
+    model_in_state(session, state)
+    more = {"waive": False} if act is approve else {}
+
+    def cast() -> ModelState:
+        return act(session, ines, version=VERSION, reason="x", now=NOW, **more)  # type: ignore[operator, no-any-return]
+
+    if (state, act) in ALLOWED:
+        assert cast() is ALLOWED[state, act]
+    else:
+        with pytest.raises(VoteOutOfOrder):
+            cast()
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("changed", ["verdict", "audit_hash", "report_hash"])
+def test_s31_a_new_audit_makes_votes_void(session: Session, changed: str) -> None:
+    ines, paul = member(session), member(session, "paul")
+    model_in_state(session, PROPOSED)
+    yes(session, ines)
+    audit(session, **{changed: "cannot_assess"})
+    assert model(session, VERSION).state is PROPOSED
+    assert model(session, VERSION).votes == ()
+    assert yes(session, paul, waive=True) is ONE
+    audit(session, **{changed: "cannot_assess"})  # the same audit again changes nothing
+    assert model(session, VERSION).state is ONE
+    assert yes(session, ines, waive=True) is APPROVED
+    audit(session, audit_hash="third")
+    assert approved_record(session) is None
+
+
+@pytest.mark.safeguard
+def test_s28_no_audit_lifts_a_stop(session: Session) -> None:
+    ines = member(session)
+    promoted(session)
+    suspend(session, ines, version=VERSION, reason="doute", now=NOW)
+    assert approved_record(session) is None
+    audit(session, audit_hash="other")
+    assert model(session, VERSION).state is ModelState.SUSPENDED
+    assert resume(session, ines, version=VERSION, reason="x", now=NOW) is PROPOSED
+    assert approved_record(session) is None
+
+
+def test_a_stop_can_be_lifted(session: Session, keys: Keyring) -> None:
+    ines = member(session)
+    record = promoted(session)
+    suspend(session, ines, version=VERSION, reason="doute", now=NOW)
+    assert resume(session, ines, version=VERSION, reason="levé", now=NOW) is APPROVED
+    assert approved_record(session) == record
+    check_promotion(record, keys.verify, FINGERPRINT)
+
+
+def test_the_newest_approval_scores(session: Session) -> None:
+    first = promoted(session)
+    second = promoted(session, "m2")
+    assert approved_record(session) == second
+    assert approved_record(session, VERSION) == first
+    suspend(session, member(session), version="m2", reason="x", now=NOW)
+    assert approved_record(session) == first
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("field", [field.name for field in fields(ModelFingerprint)])
+def test_s31_what_was_swapped_is_named(session: Session, keys: Keyring, field: str) -> None:
+    record = promoted(session)
+    swapped = replace(FINGERPRINT, **{field: "swapped"})
+    with pytest.raises(PromotionMismatch, match=field):
+        check_promotion(record, keys.verify, swapped)
+
+
+@pytest.mark.safeguard
+def test_s31_a_record_cannot_be_forged_or_replayed(session: Session, keys: Keyring) -> None:
+    record = promoted(session)
+    other = replace(FINGERPRINT, version="m2")
+    forged = (
+        None,
+        replace(record, fingerprint=other),
+        replace(record, votes=record.votes[:1]),
+        replace(record, votes=(record.votes[0], replace(record.votes[1], by="mallory"))),
+        replace(record, signature="00" * 64),
+        replace(record, signature=strangers_keys().sign(record.content.encode())),
+    )
+    for attempt in forged:
+        with pytest.raises(NotPromoted):
+            check_promotion(attempt, keys.verify, FINGERPRINT)
+    twice = replace(record, votes=(record.votes[0], record.votes[0]))
+    signed_twice = replace(twice, signature=keys.sign(twice.content.encode()))
+    with pytest.raises(NotPromoted):
+        check_promotion(signed_twice, keys.verify, FINGERPRINT)
+    with pytest.raises(PromotionMismatch):  # replayed for another model
+        check_promotion(record, keys.verify, other)
+
+
+@pytest.mark.safeguard
+def test_s31_the_database_alone_promotes_nothing(session: Session, keys: Keyring) -> None:
+    """Setting the state by hand, or copying a promotion, gives no record that holds."""
+    record = promoted(session)
+    model_in_state(session, PROPOSED, "m2")
+    session.execute(text("UPDATE models SET state = 'approved' WHERE version = 'm2'"))
+    assert approved_record(session, "m2") is None
+    session.execute(
+        text(
+            "INSERT INTO promotions (version, content, signature, at) "
+            "SELECT 'm2', replace(content, '\"m1\"', '\"m2\"'), signature, at FROM promotions"
+        )
+    )
+    copied = approved_record(session, "m2")
+    assert copied is not None
+    assert copied.fingerprint.version == "m2"
+    with pytest.raises(NotPromoted):
+        check_promotion(copied, keys.verify, replace(FINGERPRINT, version="m2"))
+    check_promotion(record, keys.verify, FINGERPRINT)
+
+
+@pytest.mark.safeguard
+def test_s31_raw_votes_and_states(session: Session, refused: Refused) -> None:
+    model_in_state(session, PROPOSED)
+    educator(session)
+    refused("UPDATE models SET state = 'promoted'")
+    refused("INSERT INTO votes VALUES (1, 'm1', 1, NULL, 'approve', 'x', 0, '2026-11-21')")
+    refused("INSERT INTO votes VALUES (1, 'm1', 1, 99, 'approve', 'x', 0, '2026-11-21')")
+    refused("UPDATE model_audits SET verdict = 'fine'")
+
+
+def test_every_state_has_its_votes() -> None:
+    assert set(committee.TRANSITIONS) == set(ModelState)
+    assert {act for steps in committee.TRANSITIONS.values() for act in steps} == set(schema.VoteAct)
