@@ -11,32 +11,34 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Self
 
 from features.facts import Facts
 from modeles.explanation import Signal
 
 
-class Role(StrEnum):
+class Labelled(StrEnum):
+    """A word for programs that carries the words for people."""
+
+    label: str
+
+    def __new__(cls, value: str, label: str = "") -> Self:
+        """Keep the label beside the value."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+
+class Role(Labelled):
     """Who somebody is here; what a role may do stands in :mod:`revue.permissions`."""
 
-    EDUCATOR = "educator"
-    TEAM_LEAD = "team_lead"
-    STEWARD = "steward"
-    COMMITTEE = "committee"
-    DPO = "dpo"
-    ADMIN = "admin"
-
-    @property
-    def label(self) -> str:
-        """The role as people read it."""
-        return {
-            Role.EDUCATOR: "éducatrice ou éducateur",
-            Role.TEAM_LEAD: "responsable d'équipe",
-            Role.STEWARD: "responsable des données",
-            Role.COMMITTEE: "comité d'éthique",
-            Role.DPO: "déléguée ou délégué à la protection des données",
-            Role.ADMIN: "administration technique",
-        }[self]
+    EDUCATOR = "educator", "éducatrice ou éducateur"
+    TEAM_LEAD = "team_lead", "responsable d'équipe"
+    STEWARD = "steward", "responsable des données"
+    COMMITTEE = "committee", "comité d'éthique"
+    DPO = "dpo", "déléguée ou délégué à la protection des données"
+    ADMIN = "admin", "administration technique"
 
 
 @dataclass(frozen=True)
@@ -57,69 +59,35 @@ class SituationKind(StrEnum):
     SELF_OPENED = "self_opened"
 
 
-class State(StrEnum):
+class State(Labelled):
     """Where a situation stands; the allowed steps are in :mod:`revue.states`."""
 
-    TO_LOOK_AT = "to_look_at"
-    VIEWED = "viewed"
-    SIGNAL_SEEN = "signal_seen"
-    DECIDED = "decided"
-    HANDLED_ELSEWHERE = "handled_elsewhere"
-
-    @property
-    def label(self) -> str:
-        """The state as people read it."""
-        return {
-            State.TO_LOOK_AT: "à regarder",
-            State.VIEWED: "votre avis est donné",
-            State.SIGNAL_SEEN: "signal lu, décision à prendre",
-            State.DECIDED: "décision prise",
-            State.HANDLED_ELSEWHERE: "traité hors de cet outil",
-        }[self]
+    TO_LOOK_AT = "to_look_at", "à regarder"
+    VIEWED = "viewed", "votre avis est donné"
+    SIGNAL_SEEN = "signal_seen", "signal lu, décision à prendre"
+    DECIDED = "decided", "décision prise"
+    HANDLED_ELSEWHERE = "handled_elsewhere", "traité hors de cet outil"
 
 
-class Opinion(StrEnum):
+class Opinion(Labelled):
     """The educator's own view, before any signal."""
 
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-
-    @property
-    def label(self) -> str:
-        """The opinion as people read it."""
-        return {
-            Opinion.YES: "plutôt oui",
-            Opinion.NO: "plutôt non",
-            Opinion.UNKNOWN: "je ne peux pas dire",
-        }[self]
+    YES = "yes", "plutôt oui"
+    NO = "no", "plutôt non"
+    UNKNOWN = "unknown", "je ne peux pas dire"
 
 
-class DecisionKind(StrEnum):
+class DecisionKind(Labelled):
     """What an educator can decide; every one of them costs the same."""
 
-    OFFER = "offer"
-    NOTHING_NOW = "nothing_now"
-    IN_HAND = "in_hand"
-    TALK_FIRST = "talk_first"
-    TEAM = "team"
-    WRONG_DATA = "wrong_data"
-    MISSING_CONTEXT = "missing_context"
-    NOT_RELEVANT = "not_relevant"
-
-    @property
-    def label(self) -> str:
-        """The decision as people read it."""
-        return {
-            DecisionKind.OFFER: "Proposer une aide",
-            DecisionKind.NOTHING_NOW: "Rien pour le moment",
-            DecisionKind.IN_HAND: "Déjà en cours",
-            DecisionKind.TALK_FIRST: "En parler d'abord avec la personne",
-            DecisionKind.TEAM: "À reprendre en équipe",
-            DecisionKind.WRONG_DATA: "Signal non pertinent : données inexactes",
-            DecisionKind.MISSING_CONTEXT: "Signal non pertinent : contexte manquant",
-            DecisionKind.NOT_RELEVANT: "Signal non pertinent : autre raison",
-        }[self]
+    OFFER = "offer", "Proposer une aide"
+    NOTHING_NOW = "nothing_now", "Rien pour le moment"
+    IN_HAND = "in_hand", "Déjà en cours"
+    TALK_FIRST = "talk_first", "En parler d'abord avec la personne"
+    TEAM = "team", "À reprendre en équipe"
+    WRONG_DATA = "wrong_data", "Signal non pertinent : données inexactes"
+    MISSING_CONTEXT = "missing_context", "Signal non pertinent : contexte manquant"
+    NOT_RELEVANT = "not_relevant", "Signal non pertinent : autre raison"
 
 
 @dataclass(frozen=True)
@@ -231,25 +199,14 @@ class SignalView:
     """None for a situation drawn at random or opened by the educator."""
 
 
-class ModelState(StrEnum):
+class ModelState(Labelled):
     """Where a model stands before the committee."""
 
-    PROPOSED = "proposed"
-    ONE_APPROVAL = "one_approval"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    SUSPENDED = "suspended"
-
-    @property
-    def label(self) -> str:
-        """The state as people read it."""
-        return {
-            ModelState.PROPOSED: "proposé au comité",
-            ModelState.ONE_APPROVAL: "une approbation sur deux",
-            ModelState.APPROVED: "approuvé",
-            ModelState.REJECTED: "refusé",
-            ModelState.SUSPENDED: "suspendu",
-        }[self]
+    PROPOSED = "proposed", "proposé au comité"
+    ONE_APPROVAL = "one_approval", "une approbation sur deux"
+    APPROVED = "approved", "approuvé"
+    REJECTED = "rejected", "refusé"
+    SUSPENDED = "suspended", "suspendu"
 
 
 @dataclass(frozen=True)
