@@ -113,10 +113,9 @@ SAMPLE = 500
 
 
 class Logistic(AdditiveFamily):
-    """Ridge logistic regression on straight lines between two knots.
+    """Ridge logistic regression on straight lines between two knots, level outside them.
 
-    Counts and delays are taken as log(1 + x). The knots leave at least
-    :data:`SMALLEST_BIN` persons at or beyond each of them.
+    Counts and delays are taken as log(1 + x). At or beyond each knot stand enough persons.
     """
 
     name = "logistic"
@@ -143,14 +142,13 @@ class Logistic(AdditiveFamily):
             pairs = list(zip(value, transforms, strict=True))
             return Bag(
                 float(estimator.intercept_[0] - weights @ scaler.mean_),
-                tuple((float(w * t.low), float(w * t.high)) for w, t in pairs),
+                tuple(tuple(float(w * k) for k in t.knots) for w, t in pairs),
                 # A missing value stands at the middle of the line, plus its indicator.
                 tuple(float(w * t.middle + i) for (w, t), i in zip(pairs, indicator, strict=True)),
             )
 
         bags = _in_each_fold(bag, self.name, progress)
-        shapes = [_Shape("line", t.scale, (t.low, t.high), t.persons) for t in transforms]
-        return _centred(training, shapes, bags)
+        return _centred(training, [t.shape for t in transforms], bags)
 
 
 @dataclass(frozen=True)
@@ -219,17 +217,33 @@ class _Shape:
 
 @dataclass(frozen=True)
 class _Transform:
-    scale: Literal["linear", "log1p"]
-    low: float
-    high: float
+    """How one feature enters the regression: a straight line, or a step where it has two bins.
+
+    ``middle`` is where a missing value stands on the axis.
+    """
+
+    shape: _Shape
     middle: float
-    persons: tuple[int, ...]
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """The places on the axis whose points the table lists."""
+        if self.shape.shape == "line":
+            return self.shape.edges
+        return tuple(float(i) for i in range(len(self.shape.edges) + 1))
+
+    def axis(self, values: Floats) -> Floats:
+        if self.shape.shape == "line":
+            low, high = self.shape.edges
+            return np.clip(_scaled(self.shape.scale, values), low, high)
+        return np.searchsorted(self.shape.edges, values, side="left").astype(float)
 
     def design(self, values: Floats) -> Floats:
+        """Return two columns: the place on the axis, and whether the value is missing."""
         missing = np.isnan(values)
-        axis = np.clip(_scaled(self.scale, np.where(missing, 0.0, values)), self.low, self.high)
-        own = missing & (self.persons[-1] > 0)
-        return np.column_stack([np.where(missing, self.middle, axis), own.astype(float)])
+        place = np.where(missing, self.middle, self.axis(np.where(missing, 0.0, values)))
+        own = missing & (self.shape.persons[-1] > 0)
+        return np.column_stack([place, own.astype(float)])
 
 
 def _scaled(scale: str, values: Floats) -> Floats:
@@ -237,27 +251,28 @@ def _scaled(scale: str, values: Floats) -> Floats:
 
 
 def _fit_transform(feature: Feature, values: Floats, person: Ints) -> _Transform:
-    """Place the knots at the middle of the lowest and the highest bin: nobody's own value."""
-    scale: Literal["linear", "log1p"] = (
-        "log1p" if feature.measure in {"count", "active_days", "since_last"} else "linear"
-    )
+    """Draw the line between the outermost bins, each of which holds enough persons."""
+    bins = fit_bins(values, person)
     missing = np.isnan(values)
     given, who = values[~missing], person[~missing]
-    bins = fit_bins(values, person)
-    axis = _scaled(scale, given)
-    if not bins.edges:
-        level = float(np.median(axis)) if len(axis) else 0.0
-        return _Transform(scale, level, level + 1.0, level, (len(np.unique(who)), 0, 0, 0))
-    low = float(np.median(axis[given <= bins.edges[0]]))
-    high = float(np.median(axis[given > bins.edges[-1]]))
-    parts = (axis <= low, (axis > low) & (axis < high), axis >= high)
-    return _Transform(
-        scale,
-        low,
-        high,
-        float(np.clip(np.median(axis), low, high)),
-        (*(len(np.unique(who[part])) for part in parts), bins.persons[-1]),
-    )
+    if len(bins.edges) < 2:  # noqa: PLR2004 - a line needs two ends
+        shape = _Shape("steps", "linear", bins.edges, bins.persons)
+    else:
+        scale: Literal["linear", "log1p"] = (
+            "log1p" if feature.measure in {"count", "active_days", "since_last"} else "linear"
+        )
+        first, last = bins.edges[0], bins.edges[-1]
+        parts = (given <= first, (given > first) & (given < last), given >= last)
+        low, high = (float(e) for e in _scaled(scale, np.array([first, last])))
+        shape = _Shape(
+            "line",
+            scale,
+            (low, high),
+            (*(len(np.unique(who[part])) for part in parts), bins.persons[-1]),
+        )
+    typical = float(np.median(given)) if len(given) else 0.0
+    drawn = _Transform(shape, 0.0)
+    return replace(drawn, middle=float(drawn.axis(np.array([typical]))[0]))
 
 
 def _read_steps(raw: Callable[[Floats], Floats], bins: Sequence[Bins], sample: Floats) -> Bag:
