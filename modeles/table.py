@@ -16,6 +16,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import RebondError
+from features.french import count
 
 Floats = npt.NDArray[np.float64]
 FORMAT = "rebond-table/1"
 _SHOWN = 100
+_COUNTED = {"faits": ("fait", "faits"), "jours": ("jour", "jours")}
 
 
 class UnreadableTable(RebondError):
@@ -62,24 +65,30 @@ class TableFeature:
     missing: float
     persons: tuple[int, ...]
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Say where each of ``points`` stands: ``jusqu'à 2 jours``, ``plus de 2 jours``."""
+        if self.unit == "oui ou non" and self.shape == "steps" and len(self.edges) == 1:
+            return "non", "oui"
+        on_axis = math.expm1 if self.scale == "log1p" else float
+        edges = [self._number(on_axis(edge)) for edge in self.edges]
+        if self.shape == "line":
+            return f"jusqu'à {edges[0]}", f"à partir de {edges[-1]}"
+        if not edges:
+            return ("toute valeur",)
+        between = [f"plus de {low}, jusqu'à {high}" for low, high in pairwise(edges)]
+        return f"jusqu'à {edges[0]}", *between, f"plus de {edges[-1]}"
+
+    def _number(self, value: float) -> str:
+        if self.unit in _COUNTED:
+            # Between whole numbers an edge means the lower one: 2.5 days is "up to 2 days".
+            whole = math.floor(value) if self.shape == "steps" else round(value)
+            return count(whole, *_COUNTED[self.unit]).replace("-", "−")
+        return f"{value:.4g}".replace(".", ",").replace("-", "−")
+
     def lines(self) -> tuple[tuple[str, float], ...]:
         """Return (where, points) from the lowest value to the missing one, to be read."""
-        if self.shape == "line":
-            low, high = (np.expm1(e) if self.scale == "log1p" else e for e in self.edges)
-            where = [f"{_number(low)} et moins", f"{_number(high)} et plus"]
-        elif not self.edges:
-            where = ["toute valeur"]
-        else:
-            inner = [
-                f"plus de {_number(low)}, au plus {_number(high)}"
-                for low, high in zip(self.edges, self.edges[1:], strict=False)
-            ]
-            where = [
-                f"au plus {_number(self.edges[0])}",
-                *inner,
-                f"plus de {_number(self.edges[-1])}",
-            ]
-        return (*zip(where, self.points, strict=True), ("sans valeur", self.missing))
+        return (*zip(self.places, self.points, strict=True), ("sans valeur", self.missing))
 
     def contribution(self, values: Floats) -> Floats:
         """Return the points of each value, shape (n,)."""
@@ -254,10 +263,6 @@ def _table(body: dict[str, Any]) -> ModelTable:
             ),
         }
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}".replace(".", ",")
 
 
 def _canonical(plain: dict[str, Any]) -> bytes:

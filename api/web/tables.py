@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 from markupsafe import Markup
 
-from features.french import count
 from modeles.table import ModelTable, TableFeature
 
 _WIDTH, _HEIGHT, _MARGIN = 300, 96, 10
@@ -48,27 +45,8 @@ def feature_views(table: ModelTable) -> tuple[FeatureView, ...]:
     )
 
 
-def _number(value: float, feature: TableFeature) -> str:
-    if feature.unit in ("jour", "jours"):
-        return count(round(value), "jour", "jours")
-    text = f"{value:.2f}".rstrip("0").rstrip(".").replace(".", ",").replace("-", "−")
-    return f"{text} {feature.unit}".strip()
-
-
-def _places(feature: TableFeature) -> tuple[str, ...]:
-    """Say where each bin stands; a line has its two knots."""
-    on_axis = math.expm1 if feature.scale == "log1p" else float
-    edges = [_number(on_axis(edge), feature) for edge in feature.edges]
-    if feature.shape == "line":
-        return (f"jusqu'à {edges[0]}", f"à partir de {edges[-1]}")
-    if not edges:
-        return ("toute valeur",)
-    between = [f"plus de {low}, jusqu'à {high}" for low, high in pairwise(edges)]
-    return (f"jusqu'à {edges[0]}", *between, f"plus de {edges[-1]}")
-
-
 def _bins(feature: TableFeature) -> tuple[Bin, ...]:
-    places = _places(feature)
+    places = feature.places
     # A line counts people below, between and above its knots: not one count a knot.
     persons = [str(n) for n in feature.persons[:-1]] if feature.shape == "steps" else []
     persons += ["–"] * (len(places) - len(persons))
@@ -80,7 +58,7 @@ def _bins(feature: TableFeature) -> tuple[Bin, ...]:
 
 
 def _sentence(feature: TableFeature) -> str:
-    places = _places(feature)
+    places = feature.places
     if min(feature.points) == max(feature.points):
         return "Ne change pas l'estimation."
     high = max(range(len(places)), key=feature.points.__getitem__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,13 +94,25 @@ def test_a_missing_version_is_named(tmp_path: Path, keys: Keyring) -> None:
 
 
 def test_lines_are_read_from_the_lowest_value_to_the_missing_one() -> None:
-    assert table().features[0].lines() == (
-        ("au plus 0,5", -0.5),
-        ("plus de 0,5, au plus 2,5", 0.25),
-        ("plus de 2,5", 1.0),
+    steps, line = table().features
+    assert steps.lines() == (
+        ("jusqu'à 0 fait", -0.5),
+        ("plus de 0 fait, jusqu'à 2 faits", 0.25),
+        ("plus de 2 faits", 1.0),
         ("sans valeur", 0.125),
     )
-    assert table().features[1].lines()[0] == ("0 et moins", -1.0)
+    assert line.places == ("jusqu'à 0 jour", "à partir de 99 jours")
+
+
+def test_yes_or_no_is_said_as_such() -> None:
+    ever = replace(table().features[0], unit="oui ou non", edges=(0.5,), points=(0.0, 0.3))
+    assert ever.places == ("non", "oui")
+
+
+def test_a_fact_that_never_varies_has_one_line() -> None:
+    level = replace(table().features[0], edges=(), points=(0.0,))
+    assert level.places == ("toute valeur",)
+    assert level.contribution(np.array([4.0]))[0] == 0.0
 
 
 def test_an_estimate_lies_in_its_own_band() -> None:
