@@ -485,9 +485,11 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8300,
 ) -> None:
     """Serve the pages and the JSON API."""
-    from api.service import serve_home  # noqa: PLC0415 - the web server only where needed
+    from api.service import listen, serve_home  # noqa: PLC0415 - the web server only where needed
 
-    serve_home(_home(context), host, port)
+    home = _home(context)
+    with listen(host, port) as listening:
+        serve_home(home, listening)
 
 
 @app.command()
@@ -500,10 +502,11 @@ def demo(
 ) -> None:
     """Show all of it on invented histories, from import to a served queue."""
     from api.demo import prepare_demo  # noqa: PLC0415 - needs the train extra
-    from api.service import serve_home  # noqa: PLC0415 - the web server only where needed
+    from api.service import listen, serve_home  # noqa: PLC0415 - the web server only where needed
 
     folder: Path = context.obj
     output = Output(as_json=as_json)
+    listening = None if no_serve else listen("127.0.0.1", port)
     with output.progress() as progress:
         shown = prepare_demo(folder, keys_folder(folder), persons, progress=progress)
     url = f"http://127.0.0.1:{port}/queue"
@@ -527,9 +530,9 @@ def demo(
         },
         "\n".join(lines),
     )
-    if not no_serve:
+    if listening is not None:
         sys.stdout.flush()
-        serve_home(open_home(folder, keys_folder(folder)), "127.0.0.1", port)
+        serve_home(open_home(folder, keys_folder(folder)), listening)
 
 
 if __name__ == "__main__":

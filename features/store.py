@@ -7,6 +7,7 @@ place. DuckDB is the engine over the files, never what holds them.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -28,6 +29,10 @@ from features.tables import EVENTS, STAYS
 
 class EmptyStore(RebondError):
     """Nothing was imported yet."""
+
+
+class ImportRunning(RebondError):
+    """Only one import at a time may add to a store."""
 
 
 @dataclass(frozen=True)
@@ -141,30 +146,42 @@ class EventStore:
         ------
         int
             How many events are new.
+
+        Raises
+        ------
+        ImportRunning
+            Another process is adding to this store.
         """
-        old = self.manifest
         self.folder.mkdir(parents=True, exist_ok=True)
         written: list[Path] = []
-        try:
-            new_events = self._unknown(extract.events, old)
-            manifest = replace(
-                old,
-                protocol=self._write_text(extract.protocol_text, written),
-                extracted_on=max(extract.extracted_on.isoformat(), old.extracted_on or ""),
-            )
-            if len(new_events):
-                segment = self._write(new_events, written)
-                manifest = replace(manifest, events=(*old.events, segment))
+        with _alone(self.folder / "import.lock"):
+            try:
+                old = self.manifest
+                manifest, fresh = self._extended(old, extract, written)
+                yield fresh
+                if manifest != old:
+                    self._replace_manifest(manifest)
+            except BaseException:
+                for path in written:
+                    path.unlink(missing_ok=True)
+                raise
+
+    def _extended(
+        self, old: Manifest, extract: Extract, written: list[Path]
+    ) -> tuple[Manifest, int]:
+        """Write what is new and return the manifest that names it, and how many events it is."""
+        manifest = replace(
+            old,
+            protocol=self._write_text(extract.protocol_text, written),
+            extracted_on=max(extract.extracted_on.isoformat(), old.extracted_on or ""),
+        )
+        events = self._unknown(extract.events, old)
+        if len(events):
+            manifest = replace(manifest, events=(*old.events, self._write(events, written)))
+        if not self._same_stays(extract.stays, old):
             stays = extract.stays.assign(**{"import": len(old.stays)})
-            if not self._same_stays(extract.stays, old):
-                manifest = replace(manifest, stays=(*old.stays, self._write(stays, written)))
-            yield len(new_events)
-            if manifest != old:
-                self._replace_manifest(manifest)
-        except BaseException:
-            for path in written:
-                path.unlink(missing_ok=True)
-            raise
+            manifest = replace(manifest, stays=(*old.stays, self._write(stays, written)))
+        return manifest, len(events)
 
     def _unknown(self, events: pd.DataFrame, old: Manifest) -> pd.DataFrame:
         """Return the rows that are not stored yet, with their multiplicity, in order."""
@@ -212,6 +229,19 @@ class EventStore:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.folder / "manifest.json")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that the system releases when the process ends, however it ends."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ImportRunning(
+                "another import is adding to this home: wait until it ends, then import again."
+            ) from error
+        yield
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -282,6 +283,15 @@ def test_s07_no_identifier_lies_in_any_file(demo_home: DemoHome) -> None:
             content = path.read_bytes()
             assert b"Personne fictive 0042" not in content, path
             assert b"P0000042" not in content, path
+
+
+def test_a_taken_port_is_refused_before_any_work(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        ran = rebond("demo", "--port", port, home=tmp_path / "home")
+    assert ran.status == 1
+    assert port in ran.out["error"]
+    assert not (tmp_path / "home").exists()
 
 
 def test_an_audit_of_somebody_elses_predictions_needs_no_home(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.intake import read_folder
 from features.keys import Keyring, create_keys
-from features.store import EmptyStore, EventStore
+from features.store import EmptyStore, EventStore, ImportRunning
 from features.tables import EVENTS, STAYS
 
 from .builders import Row, contents, event, protocol_text, stay, write_folder
@@ -66,6 +66,13 @@ def test_what_is_read_is_what_was_imported(
     alone = extract.events[extract.events["person"] == person].reset_index(drop=True)
     pd.testing.assert_frame_equal(store.events(person), alone)
     assert len(store.stays(person)) == 1 and store.events("nobody").empty
+
+
+def test_only_one_import_at_a_time(store: EventStore, tmp_path: Path, keys: Keyring) -> None:
+    extract = read_folder(write_folder(tmp_path / "in", TWO_PEOPLE, SOME), keys)
+    with store.adding(extract), pytest.raises(ImportRunning, match="again"), store.adding(extract):
+        pass
+    assert len(store.events()) == len(SOME)
 
 
 def test_a_failing_block_leaves_everything_as_before(
@@ -174,7 +181,7 @@ def test_s07_no_identifier_stands_in_any_stored_byte(
     )
     add(store, folder, keys)
     stored = contents(store.folder)
-    assert len(stored) == 4
+    assert len(stored) == 5
     for name, content in stored.items():
         assert b"CANARY" not in content and "CANARY" not in name
     for table in (store.events(), store.stays()):
