@@ -6,24 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from api.families import family_name
 from audits.report import AuditContext, CandidateLine, FeatureLines, MeasureLine
 from features.french import count
 from features.protocol import Protocol
 from modeles.measures import Listing
 from modeles.table import ModelTable
-
-NAMES = {
-    "logistic": "modèle logistique",
-    "additive": "modèle additif",
-    "black_box": "boîte noire (jamais promue)",
-    "first_come": "règle : accompagnement le plus ancien",
-    "team_base_rate": "règle : fréquence passée de l'équipe",
-}
-RULES = {
-    "longest_without": "règle : plus long temps sans {group}",
-    "count": "règle : nombre de {group}",
-}
-"""Candidates as people read them; a rule about one group names it."""
 
 LIMITS = (
     "La comparaison ne porte que sur les attributs prévus par le protocole ; un écart selon un "
@@ -92,10 +80,8 @@ def _capacity(protocol: Protocol, listing: Listing) -> tuple[MeasureLine, ...]:
 
 
 def _candidate(line: dict[str, Any], version: str) -> CandidateLine:
-    family = str(line["family"])
-    rule, _, group = family.partition(":")
     return CandidateLine(
-        family=RULES[rule].format(group=group) if group else NAMES[family],
+        family=family_name(str(line["family"])),
         chosen=line["version"] == version,
         promotable=bool(line["promotable"]),
         auc=line["auc"],

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.home import Home, create_home, open_home
 from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
@@ -28,6 +29,9 @@ from revue.records import Actor, ModelState, Role
 
 WrongUsage: type[Exception] = typer.BadParameter.__mro__[1]
 """What Typer raises for wrong usage; the class has no public name of its own."""
+
+INTERRUPTED = 130
+"""What Typer returns after Ctrl-C."""
 
 AUDIT_STATUS = {"pass": 0, "fail": 3, "cannot_assess": 4}
 
@@ -59,7 +63,8 @@ class Output:
 
     def done(self, result: Mapping[str, Any], text: str) -> None:
         """Print the result: the object with ``--json``, else the text."""
-        print(json.dumps(result, ensure_ascii=False, default=str) if self._as_json else text)
+        plain = json.dumps(result, ensure_ascii=False, default=str, allow_nan=False)
+        print(plain if self._as_json else text)
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str], None]]:
@@ -90,6 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _refuse(str(error), as_json="--json" in given, status=1)
     except WrongUsage as error:
         _refuse(str(getattr(error, "message", error)), as_json="--json" in given, status=2)
+    except (SQLAlchemyError, UnicodeError, ValueError) as error:
+        # A locked or damaged database, a word that is no text: the place, and what was said.
+        said = (str(error).splitlines() or [""])[0]
+        _refuse(f"{type(error).__name__}: {said}", as_json="--json" in given, status=1)
     except OSError as error:
         # A full disk, a closed port, a folder without rights: the system's own words serve.
         _refuse(
@@ -97,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             as_json="--json" in given,
             status=1,
         )
-    except KeyboardInterrupt:
+    if status == INTERRUPTED:
         _refuse("stopped before the end.", as_json="--json" in given, status=1)
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -105,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _refuse(sentence: str, *, as_json: bool, status: int) -> None:
     if as_json:
         print(json.dumps({"error": sentence}, ensure_ascii=False))
-    print(f"rebond: {sentence}", file=sys.stderr)
+    if sentence:  # a bare `rebond` has shown its help already
+        print(f"rebond: {sentence}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -140,7 +150,7 @@ def simulate(
     folder: Path,
     persons: Annotated[int, typer.Option(min=50)] = 2000,
     months: Annotated[int, typer.Option(min=12, max=120)] = 30,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     gap: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -156,7 +166,7 @@ def simulate(
     output.done(
         asdict(summary),
         f"{summary.persons} invented persons and {summary.events} events are in {folder}"
-        f" (realised gap {summary.gap:.2f}).",
+        + ("." if summary.gap is None else f" (realised gap {summary.gap:.2f})."),
     )
 
 
@@ -205,12 +215,13 @@ def train(context: typer.Context, as_json: JsonOption = False) -> None:
     home, output = _home(context), Output(as_json=as_json)
     with output.progress() as progress:
         result = train_models(home, by=command_line_actor(), progress=progress)
+    width = max(len(candidate.family) for candidate in result.candidates)
     rows = [
         f"{result.rows} rows of {result.persons} persons, {result.features} features, "
         f"base rate {result.base_rate:.1%}; measured on {result.test_dates} later review dates "
         f"from {result.test_from}.",
         "",
-        f"{'':28}{'version':>8}{'AUC':>7}{'AP':>7}{'P@cap':>7}{'R@cap':>7}  ",
+        f"{'':{width}}{'version':>8}{'AUC':>7}{'AP':>7}{'P@cap':>7}{'R@cap':>7}",
     ]
     for candidate in result.candidates:
         plain = candidate.as_dict()
@@ -219,7 +230,7 @@ def train(context: typer.Context, as_json: JsonOption = False) -> None:
             for k in ("auc", "average_precision", "precision_at_capacity", "recall_at_capacity")
         )
         rows.append(
-            f"{candidate.family:28}{candidate.version or '':>8}{numbers}  {candidate.why_not}"
+            f"{candidate.family:{width}}{candidate.version or '':>8}{numbers}  {candidate.why_not}"
         )
     rows.append("")
     rows.append(
@@ -279,6 +290,10 @@ def audit(
     """Audit a model, or anybody's predictions from a file."""
     output = Output(as_json=as_json)
     if predictions is None:
+        if any(option is not None for option in (label, selected, score, k, attributes, person)):
+            raise typer.BadParameter(
+                "columns go with --predictions FILE; add it or leave them out."
+            )
         from api.studies import audit_model  # noqa: PLC0415 - needs the train extra
 
         with output.progress() as progress:
@@ -338,7 +353,10 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Approve a model as one committee member; two are needed."""
+    from api.gate import check_promotable  # noqa: PLC0415 - numpy only where needed
+
     home = _home(context)
+    check_promotable(home, version)
     with home.transaction() as session:
         state = committee.approve(
             session,
@@ -483,12 +501,16 @@ def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option("--host")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 8300,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve the pages and the JSON API."""
     from api.service import listen, serve_home  # noqa: PLC0415 - the web server only where needed
 
     home = _home(context)
     with listen(host, port) as listening:
+        url = f"http://{host}:{port}"
+        Output(as_json=as_json).done({"url": url}, f"Serving on {url}; stop with Ctrl-C.")
+        sys.stdout.flush()
         serve_home(home, listening)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,33 +78,39 @@ def prepare_demo(folder: Path, keys: Path, persons: int, *, progress: Progress) 
     NoModelBeatsTheRules
         ``persons`` is too small.
     """
-    _clear_earlier(folder, keys)
-    home = create_home(folder, keys, Settings(demonstration=True, service="Démonstration"))
-    with tempfile.TemporaryDirectory() as scratch:
-        progress(f"inventing {persons} histories")
-        simulate(Path(scratch), persons=persons, months=MONTHS, seed=SEED, until=SIMULATED_UNTIL)
-        import_folder(home, Path(scratch), by=DEMO, progress=progress)
-    made = _accounts(home)
-    chosen = train_models(home, by=DEMO, progress=progress).chosen
-    if chosen is None:
-        raise NoModelBeatsTheRules(
-            f"with {persons} invented histories no model beats every naive rule, so none may be "
-            "promoted: ask for more --persons."
-        )
-    audit_model(home, chosen, by=DEMO, progress=progress)
-    for account in made:
-        if account.role is Role.COMMITTEE:
-            with home.transaction() as session:
-                committee.approve(
-                    session,
-                    accounts.actor_for(session, account.login),
-                    version=chosen,
-                    reason=REASON,
-                    waive=True,
-                    now=home.now(),
-                )
-    summary = score_situations(home, None, by=DEMO, progress=progress)
+    with _in_place_of_an_earlier(folder, keys):
+        home = create_home(folder, keys, Settings(demonstration=True, service="Démonstration"))
+        with tempfile.TemporaryDirectory() as scratch:
+            progress(f"inventing {persons} histories")
+            simulate(
+                Path(scratch), persons=persons, months=MONTHS, seed=SEED, until=SIMULATED_UNTIL
+            )
+            import_folder(home, Path(scratch), by=DEMO, progress=progress)
+        made = _accounts(home)
+        chosen = train_models(home, by=DEMO, progress=progress).chosen
+        if chosen is None:
+            raise NoModelBeatsTheRules(
+                f"with {persons} invented histories no model beats every naive rule, so none may "
+                "be promoted: ask for more --persons."
+            )
+        audit_model(home, chosen, by=DEMO, progress=progress)
+        for account in made:
+            if account.role is Role.COMMITTEE:
+                _approve(home, account.login, chosen)
+        summary = score_situations(home, None, by=DEMO, progress=progress)
     return Demo(home, made, summary.queued)
+
+
+def _approve(home: Home, login: str, version: str) -> None:
+    with home.transaction() as session:
+        committee.approve(
+            session,
+            accounts.actor_for(session, login),
+            version=version,
+            reason=REASON,
+            waive=True,
+            now=home.now(),
+        )
 
 
 def _accounts(home: Home) -> tuple[DemoAccount, ...]:
@@ -132,14 +139,33 @@ def _accounts(home: Home) -> tuple[DemoAccount, ...]:
     return tuple(made)
 
 
-def _clear_earlier(folder: Path, keys: Path) -> None:
-    if not folder.exists() or not any(folder.iterdir()):
-        return
-    if (
-        not (folder / "settings.toml").is_file()
-        or not open_home(folder, keys).settings.demonstration
-    ):
+@contextmanager
+def _in_place_of_an_earlier(folder: Path, keys: Path) -> Iterator[None]:
+    """Put an earlier demonstration aside, and back if the new one does not come to stand."""
+    found = folder.exists() and any(folder.iterdir())
+    if found and not _is_demonstration(folder, keys):
         raise HomeExists(
             f"{folder} holds something that is not a demonstration; choose another --home."
         )
-    shutil.rmtree(folder)
+    if keys.exists() and any(keys.iterdir()) and not keys.is_relative_to(folder):
+        raise HomeExists(
+            f"{keys} holds the keys of another home; a demonstration makes its own: choose "
+            "another REBOND_KEYS."
+        )
+    aside = folder.with_name(f".{folder.name}.before")
+    shutil.rmtree(aside, ignore_errors=True)
+    if found:
+        folder.rename(aside)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if found:
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_demonstration(folder: Path, keys: Path) -> bool:
+    settings = folder / "settings.toml"
+    return settings.is_file() and open_home(folder, keys).settings.demonstration

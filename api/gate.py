@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from api.home import Home
@@ -11,9 +12,24 @@ from features.protocol import Protocol
 from modeles.table import ModelTable, read_table
 from revue.records import ModelFingerprint
 
+MEASURES = "measures.json"
+"""Beside each table: how it and everything it was compared with did."""
+
 
 class AssessmentMissing(RebondError):
     """A production home trains and scores only under a signed impact assessment (S10)."""
+
+
+class NotAVersion(RebondError):
+    """Versions are numbers; anything else could name a path."""
+
+
+class OtherVersion(RebondError):
+    """A signed table lies in another version's place."""
+
+
+class NotPromotable(RebondError):
+    """The model does not beat every naive rule, so nobody votes on it."""
 
 
 class OtherProtocol(RebondError):
@@ -28,7 +44,15 @@ def load_table(home: Home, version: str) -> ModelTable:
     modeles.table.UnreadableTable, features.keys.ForgedSignature
         No such model, or a table that was changed.
     """
-    return read_table(home.model_folder(version) / "table.json", home.keys.verify)
+    if not version.isdecimal():
+        raise NotAVersion(f"{version!r} is not a version: versions are numbers, like 1.")
+    table = read_table(home.model_folder(version) / "table.json", home.keys.verify)
+    if table.version != version:
+        raise OtherVersion(
+            f"the folder of model {version} holds the table of model {table.version}: put the "
+            "right file back."
+        )
+    return table
 
 
 def fingerprint(home: Home, version: str) -> ModelFingerprint:
@@ -43,6 +67,23 @@ def fingerprint(home: Home, version: str) -> ModelFingerprint:
         audit=file_hash(reports / "audit.json"),
         report=file_hash(reports / "audit.html"),
     )
+
+
+def check_promotable(home: Home, version: str) -> None:
+    """Refuse a version that its own training found not promotable.
+
+    Raises
+    ------
+    NotPromotable
+        It does not beat every naive rule.
+    modeles.table.UnreadableTable
+        There is no such version.
+    """
+    load_table(home, version)
+    measured = json.loads((home.model_folder(version) / MEASURES).read_text(encoding="utf-8"))
+    own = next(line for line in measured if line["version"] == version)
+    if not own["promotable"]:
+        raise NotPromotable(f"model {version} may not be promoted: it {own['why_not']}.")
 
 
 def check_assessment(home: Home) -> None:

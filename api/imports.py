@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -74,6 +75,8 @@ def import_folder(
     ------
     features.intake.ImportRefused, features.protocol.InvalidProtocol
         The folder cannot be used.
+    features.store.ImportRunning, features.store.OlderExtract
+        Another import is running, or the home holds a newer extract.
     SimulatedData, LegalBasisMissing
         What a production home refuses.
     ProtocolNeeded
@@ -99,9 +102,13 @@ def import_folder(
     told = extract.stays["informed_on"].notna()
     not_informed = int(extract.stays.loc[~told, "person"].nunique())
     progress("storing")
-    with home.store.adding(extract) as new_events, home.transaction() as session:
+    with (
+        home.store.adding(extract) as new_events,
+        _restored_on_failure(home.quarantine, home.sensitive.file.parent),
+        home.transaction() as session,
+    ):
         now = home.now()
-        sync_people(session, _stays(extract.stays), by=by, now=now)
+        sync_people(session, _stays(home.store.stays_with(extract)), by=by, now=now)
         if len(extract.identities):
             store_identities(session, home.keys, _identities(extract.identities), by=by, now=now)
         record(
@@ -131,6 +138,29 @@ def import_folder(
         extracted_on=extract.extracted_on,
         quarantine=quarantine,
     )
+
+
+@contextmanager
+def _restored_on_failure(*folders: Path) -> Iterator[None]:
+    """Put small folders back as they were, byte for byte, where the block fails."""
+    there = [folder for folder in folders if folder.is_dir()]
+    before = {path: path.read_bytes() for path in _files(there)}
+    try:
+        yield
+    except BaseException:
+        present = [folder for folder in folders if folder.is_dir()]
+        for path in _files(present) - before.keys():
+            path.unlink()
+        for folder in present:
+            if folder not in there:
+                folder.rmdir()
+        for path, content in before.items():
+            path.write_bytes(content)
+        raise
+
+
+def _files(folders: Iterable[Path]) -> set[Path]:
+    return {path for folder in folders for path in folder.iterdir() if path.is_file()}
 
 
 def _check_legal(extract: Extract) -> None:

@@ -69,9 +69,11 @@ def read_settings(path: Path) -> Settings:
         Not TOML, an unknown key, a value out of range.
     """
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise InvalidSettings(f"{path.name} is not valid TOML: {error}.") from error
+    try:
+        return Settings.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

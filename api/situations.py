@@ -26,7 +26,7 @@ from modeles.allocation import Allocation, Claimant, Draw, allocate
 from modeles.scoring import explain
 from modeles.table import Floats, ModelTable
 from revue import committee, queue
-from revue.records import Actor, NewSituation, ScoringRun, SituationKind
+from revue.records import Actor, ModelState, NewSituation, ScoringRun, SituationKind
 
 Progress = Callable[[str], None]
 
@@ -40,7 +40,11 @@ class NoReviewDate(RebondError):
 
 
 class AlreadyScored(RebondError):
-    """The review date was scored before; its places are given."""
+    """The review date, or a later one, was scored before; its places are given."""
+
+
+class SignalsExpired(RebondError):
+    """Signals of so old a date could not be shown to anybody."""
 
 
 class NobodyKnown(RebondError):
@@ -86,10 +90,7 @@ def score_situations(
         table = _approved_table(home, session)
         protocol = home.store.protocol()
         day = _review_date(home, protocol, as_of)
-        if day in queue.scored_dates(session):
-            raise AlreadyScored(
-                f"{day} was scored before: its places are given; import a later extract first."
-            )
+        _check_fresh(home, session, day)
         progress("measuring features")
         stays = home.store.stays()
         block = build_block(home.store.events())
@@ -153,8 +154,11 @@ def facts_of(home: Home, person: str) -> Facts:
 def _approved_table(home: Home, session: Session) -> ModelTable:
     promotion = committee.approved_record(session)
     if promotion is None:
+        stopped = [m.version for m in committee.models(session) if m.state is ModelState.SUSPENDED]
         raise committee.NotPromoted(
-            "no model is approved: two committee members have to approve one."
+            f"model {stopped[0]} is suspended: nothing is scored until the committee resumes it."
+            if stopped
+            else "no model is approved: two committee members have to approve one."
         )
     version = promotion.fingerprint.version
     committee.check_promotion(promotion, home.keys.verify, fingerprint(home, version))
@@ -170,6 +174,20 @@ def _review_date(home: Home, protocol: Protocol, as_of: date | None) -> date:
     if not dates:
         raise NoReviewDate(f"no review date of the protocol lies before {last}.")
     return dates[-1]
+
+
+def _check_fresh(home: Home, session: Session, day: date) -> None:
+    newest = max(queue.scored_dates(session), default=None)
+    if newest is not None and day <= newest:
+        raise AlreadyScored(
+            f"{newest} was scored before, so the places of {day} are given: import a later "
+            "extract first."
+        )
+    if day + timedelta(days=home.settings.signal_days) < home.today():
+        raise SignalsExpired(
+            f"signals of {day} would have expired after {home.settings.signal_days} days: score a "
+            f"review date nearer to {home.today()}."
+        )
 
 
 def _matrix(protocol: Protocol, stays: pd.DataFrame, block: Block, day: date) -> Matrix:

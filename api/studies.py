@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api.audit_context import describe_audit
-from api.gate import check_assessment, check_protocol, file_hash, load_table
+from api.gate import MEASURES, check_assessment, check_protocol, file_hash, load_table
 from api.home import Home
 from audits.engine import audit_predictions
 from audits.records import AuditResult
@@ -30,9 +30,6 @@ from revue import committee
 from revue.records import Actor
 
 Progress = Callable[[str], None]
-
-MEASURES = "measures.json"
-"""Beside each table: how it and everything it was compared with did."""
 
 SEED = 20260101
 """Seeds every fit and every resampling; any other would do."""
@@ -159,10 +156,17 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
 
 
 def _newest_chosen(home: Home) -> str:
+    versions = [int(f.parent.name) for f in home.folder.glob(f"models/*/{MEASURES}")]
+    if not versions:
+        raise NothingTrained("no model was trained yet: run `rebond train` first.")
+    newest = {line["version"] for line in _measured(home, str(max(versions)))}
     with home.transaction() as session:
-        chosen = [model.version for model in committee.models(session) if model.chosen]
+        chosen = [m.version for m in committee.models(session) if m.chosen and m.version in newest]
     if not chosen:
-        raise NothingTrained("no model was chosen by a training yet: run `rebond train` first.")
+        raise NothingTrained(
+            "the newest training chose no model, for none beats every naive rule: name a version "
+            "to audit it all the same."
+        )
     return chosen[0]
 
 

@@ -20,6 +20,7 @@ import pandera.pandas as pa
 
 from audits.records import TieBreak
 from features.errors import RebondError
+from features.paths import literal
 
 UNKNOWN = "inconnu"
 COLUMNS = ("person", "as_of", "label", "selected", "score")
@@ -224,12 +225,13 @@ def _read(file: Path) -> pd.DataFrame:
     with duckdb.connect() as engine:
         try:
             if file.suffix == ".parquet":
-                return engine.read_parquet(str(file)).df()
-            return engine.read_csv(str(file), header=True, all_varchar=True).df()
+                return engine.read_parquet(literal(file), hive_partitioning=False).df()
+            return engine.read_csv(
+                literal(file), hive_partitioning=False, header=True, all_varchar=True
+            ).df()
         except duckdb.Error as fault:
             raise PredictionsFileUnreadable(
-                f"{file.name} cannot be read as "
-                f"{'Parquet' if file.suffix == '.parquet' else 'CSV with a header'}: {fault}"
+                f"{file.name} cannot be read: save it as UTF-8 CSV with a header, or as Parquet."
             ) from fault
 
 

@@ -110,6 +110,8 @@ class Feature:
                 f"Depuis le {start}, {_number(abs(value))} {more} que les "
                 f"{self.window_days} jours précédents ({self.many})."
             )
+        if self.measure in {"count", "active_days"} and not value:
+            return f"Aucun fait enregistré ({self.many}) depuis le {start}."
         if self.measure == "count":
             return f"{count(int(value), self.one, self.many)} depuis le {start}."
         if self.measure == "active_days":
@@ -137,13 +139,15 @@ def _windows(measure: Measure, windows: tuple[int, ...]) -> tuple[int | None, ..
 
 def _feature(group: FeatureGroup, measure: Measure, window: int | None) -> Feature:
     name = f"{group.name}.{measure}" + (f".{window}" if window else "")
+    # More facts are fewer days since the last one: the delay goes the other way.
+    sign = -group.sign if measure == "since_last" else group.sign
     return Feature(
         name,
         group.name,
         group.codes,
         measure,
         window,
-        group.sign,
+        sign,
         group.wording,
         group.reason,
     )

@@ -30,7 +30,7 @@ OTHER_LANE = "Autres faits"
 
 LANES = {
     "rdv": "Rendez-vous",
-    "contact": "Échanges",
+    "contact": "Contacts et tentatives",
     "projet": "Projet et activités",
     "activite": "Projet et activités",
     "partenaire": "Projet et activités",

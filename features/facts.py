@@ -17,7 +17,7 @@ from typing import Literal
 from features.codes import label, lane, matches
 from features.french import count, day
 
-FactKind = Literal["besoin", "appui", "service"]
+FactKind = Literal["lien", "besoin", "appui", "service"]
 
 RECIPROCAL_CONTACT = (
     "rdv//honore",
@@ -45,7 +45,7 @@ class KnownEvent:
 
 @dataclass(frozen=True)
 class Fact:
-    """One dated sentence and the side it stands on: a need, a strength, the service's part."""
+    """One dated sentence and its side: the link, a need, a strength, the service's part."""
 
     text: str
     kind: FactKind
@@ -129,30 +129,35 @@ def describe(as_of: date, entered_on: date, events: Sequence[KnownEvent]) -> Fac
     entered_on
         First day of the present stay.
     events
-        The events known at ``as_of``, in any order.
+        The events known at ``as_of``, in any order, those of earlier stays among them.
 
     Returns
     -------
     Facts
-        Events sorted by date; needs, strengths and the service's part as sentences.
+        Events sorted by date; the link, needs, strengths and the service's part as
+        sentences, which count the present stay only.
     """
     ordered = tuple(sorted(events, key=lambda e: (e.occurred_on, e.recorded_on, e.code)))
-    quarter = as_of - timedelta(days=90)
-    year = as_of - timedelta(days=365)
+    stay = [e for e in ordered if e.occurred_on >= entered_on]
+
+    def back(days: int) -> date:
+        return max(as_of - timedelta(days=days), entered_on)
 
     def since(start: date, *codes: str) -> list[KnownEvent]:
-        return [e for e in ordered if e.occurred_on >= start and matches(e.code, codes)]
+        return [e for e in stay if e.occurred_on >= start and matches(e.code, codes)]
+
+    quarter, year = back(90), back(365)
 
     facts: list[Fact] = []
 
     def add(kind: FactKind, text: str) -> None:
         facts.append(Fact(text, kind))
 
-    contacts = [e for e in ordered if matches(e.code, RECIPROCAL_CONTACT)]
+    contacts = since(entered_on, *RECIPROCAL_CONTACT)
     if contacts:
         last = contacts[-1].occurred_on
         add(
-            "besoin" if (as_of - last).days > 28 else "appui",  # noqa: PLR2004 - a review period
+            "lien",
             f"Dernier échange enregistré le {day(last)}, "
             f"il y a {count((as_of - last).days, 'jour', 'jours')} ; "
             "les échanges informels n'y figurent pas.",
@@ -161,16 +166,16 @@ def describe(as_of: date, entered_on: date, events: Sequence[KnownEvent]) -> Fac
     missed = since(quarter, "rdv//non_honore")
     if kept:
         noun = count(len(kept), "rendez-vous honoré", "rendez-vous honorés")
-        add("appui", f"{noun} depuis le {day(quarter)}.")
+        add("lien", f"{noun} depuis le {day(quarter)}.")
     if missed:
         add(
-            "besoin",
+            "lien",
             f"{len(missed)} rendez-vous sur {len(kept) + len(missed)} "
             f"{'non honoré' if len(missed) == 1 else 'non honorés'} depuis le {day(quarter)}, "
             "motif inconnu.",
         )
     for topic in TOPICS:
-        start = as_of - timedelta(days=topic.days)
+        start = back(topic.days)
         found = since(start, *topic.codes)
         if found:
             add(topic.kind, f"{count(len(found), topic.one, topic.many)} depuis le {day(start)}.")
@@ -180,9 +185,11 @@ def describe(as_of: date, entered_on: date, events: Sequence[KnownEvent]) -> Fac
         missing.append("Aucun échange réciproque enregistré pour ce séjour.")
     for code, name in UNEXPLORED.items():
         if not since(year, code):
-            missing.append(f"Rien d'enregistré sur {name} depuis un an : non exploré ou non saisi.")
-    late = [e for e in ordered if (e.recorded_on - e.occurred_on).days > 7]  # noqa: PLR2004 - a week
+            missing.append(
+                f"Rien d'enregistré sur {name} depuis le {day(year)} : non exploré ou non saisi."
+            )
+    late = [e for e in stay if (e.recorded_on - e.occurred_on).days > 7]  # noqa: PLR2004 - a week
     if late:
         entered = count(len(late), "fait saisi", "faits saisis")
-        missing.append(f"{entered} plus d'une semaine après, sur {len(ordered)}.")
+        missing.append(f"{entered} plus d'une semaine après, sur {len(stay)}.")
     return Facts(as_of, entered_on, ordered, tuple(facts), tuple(missing))

@@ -8,6 +8,7 @@ stored whole by the caller, or not at all.
 
 from __future__ import annotations
 
+import csv
 import re
 import tomllib
 import unicodedata
@@ -24,6 +25,7 @@ import pandera.pandas as pa
 from features.codes import FORBIDDEN_FAMILIES, family
 from features.errors import RebondError
 from features.keys import Keyring, keyed_hash
+from features.paths import literal
 from features.protocol import Protocol, read_protocol
 from features.tables import (
     EVENTS,
@@ -37,11 +39,14 @@ from features.tables import (
     import_schema,
 )
 
+BELIEVED_QUIET = timedelta(days=3653)
+"""An extract later than this after its newest event is a mistyped year."""
+
 QUARANTINE_LIMIT = 0.01
 """Above this share of faulty rows a file is refused (contract, section 1)."""
 
 _SHOWN_ROWS = 3
-_HEADER_ROWS = 1
+_HEADER_ROW = 1
 
 
 class ImportRefused(RebondError):
@@ -50,6 +55,14 @@ class ImportRefused(RebondError):
 
 class MissingFile(ImportRefused):
     """A required file is not in the folder."""
+
+
+class AmbiguousFile(ImportRefused):
+    """The folder holds one file twice, as CSV and as Parquet."""
+
+
+class NoPersons(ImportRefused):
+    """The file of persons has a header and nobody below it."""
 
 
 class WrongColumns(ImportRefused):
@@ -61,7 +74,14 @@ class UnreadableFile(ImportRefused):
 
 
 class OverlappingStays(ImportRefused):
-    """Two stays of one person share a day."""
+    """Two stays of one person begin on one day, or one begins before the other has ended.
+
+    The day a stay ends is free: a return may begin on it.
+    """
+
+
+class AttributeMissing(ImportRefused):
+    """The protocol audits an attribute that the sensitive file does not know."""
 
 
 class TooManyFaults(ImportRefused):
@@ -120,12 +140,18 @@ def read_folder(folder: Path, keys: Keyring, protocol: Path | None = None) -> Ex
             f"{folder} is not a folder; give the folder that holds persons and events."
         )
     protocol_file = protocol or folder / "protocol.toml"
+    if protocol is None and not protocol_file.is_file():
+        raise MissingFile(
+            f"protocol.toml is missing in {folder.name}/: put it there or pass --protocol FILE."
+        )
     study = read_protocol(protocol_file)
     with duckdb.connect(":memory:") as database:
         persons = _read(database, folder, PERSONS_FILE)
         events = _read(database, folder, EVENTS_FILE)
         sensitive = _read(database, folder, SENSITIVE_FILE, optional=True)
         identities = _read(database, folder, IDENTITIES_FILE, optional=True)
+    if persons.empty:
+        raise NoPersons("persons has a header but no rows below it: write one row per stay.")
     _refuse_names(
         identities["display_name"].dropna(),
         {"persons": persons, "events": events, "sensitive": sensitive},
@@ -149,6 +175,8 @@ def read_folder(folder: Path, keys: Keyring, protocol: Path | None = None) -> Ex
         schema = import_schema(file, persons=known, end=end)
         kept[file.name], faults = _set_aside(table, file, schema)
         quarantine.append(faults)
+    if _find(folder, SENSITIVE_FILE):
+        _check_attributes(study, kept["sensitive"])
 
     minimised, ignored = _minimise(kept["events"])
     pseudonyms = {identifier: keys.pseudonym(identifier) for identifier in known}
@@ -159,7 +187,7 @@ def read_folder(folder: Path, keys: Keyring, protocol: Path | None = None) -> Ex
         stays=_pseudonymous_stays(stays, pseudonyms, keys),
         events=_pseudonymous_events(minimised, pseudonyms, keys),
         sensitive=_with_person(kept["sensitive"], pseudonyms)[["person", "attribute", "value"]],
-        identities=_with_person(kept["identities"], pseudonyms),
+        identities=_with_person(kept["identities"].drop(columns="row"), pseudonyms),
         quarantine=pd.concat(quarantine, ignore_index=True),
         ignored=ignored,
     )
@@ -169,7 +197,7 @@ def _read(
     database: duckdb.DuckDBPyConnection, folder: Path, file: FileContract, *, optional: bool = False
 ) -> pd.DataFrame:
     """Read one file with its columns typed; ``row`` counts as a spreadsheet does."""
-    path = next((p for p in _candidates(folder, file) if p.is_file()), None)
+    path = _find(folder, file)
     if path is None:
         if not optional:
             raise MissingFile(
@@ -180,17 +208,26 @@ def _read(
         )
     try:
         if path.suffix == ".csv":
+            _check_not_empty(path, file)
             raw = database.read_csv(
-                str(path), header=True, all_varchar=True, delimiter=_delimiter(path), quotechar='"'
+                literal(path),
+                hive_partitioning=False,
+                header=True,
+                all_varchar=True,
+                delimiter=_delimiter(path),
+                quotechar='"',
+                # Else a header that fits no row is skipped, and a person's row takes its place.
+                skiprows=0,
             )
         else:
-            raw = database.read_parquet(str(path))
+            raw = database.read_parquet(literal(path), hive_partitioning=False)
         typed: pd.DataFrame = _typed(raw, file, path.name).df()
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
+        if path.suffix == ".csv":
+            _refuse_first_faults(path, file)
+        # The engine's own words may quote a person's row; they stay in the cause.
         raise UnreadableFile(
-            f"{path.name} cannot be read as {path.suffix[1:].upper()}: {reason} "
-            "Save it again as UTF-8 CSV or Parquet."
+            f"{path.name} cannot be read: save it again as UTF-8 CSV or as Parquet."
         ) from error
     # A column of nothing but empty cells comes back without a type.
     typed = typed.astype({c: "str" for c in typed.columns if typed[c].dtype == object})
@@ -204,8 +241,30 @@ def _read(
     return typed.drop(columns="telling")
 
 
-def _candidates(folder: Path, file: FileContract) -> tuple[Path, Path]:
-    return folder / f"{file.name}.csv", folder / f"{file.name}.parquet"
+def _find(folder: Path, file: FileContract) -> Path | None:
+    """Return where a file of the folder stands, None where it does not."""
+    found = [
+        path
+        for path in (folder / f"{file.name}.csv", folder / f"{file.name}.parquet")
+        if path.is_file()
+    ]
+    if len(found) > 1:
+        raise AmbiguousFile(
+            f"{folder.name}/ holds both {found[0].name} and {found[1].name}: take one of them out."
+        )
+    return found[0] if found else None
+
+
+def _check_not_empty(path: Path, file: FileContract) -> None:
+    with path.open("rb") as lines:
+        if not any(line.strip() for line in lines):
+            raise UnreadableFile(
+                f"{path.name} is empty: it needs a header line with {_required(file)}."
+            )
+
+
+def _required(file: FileContract) -> str:
+    return ", ".join(column for column in file.columns if column in file.required)
 
 
 def _delimiter(path: Path) -> str:
@@ -214,15 +273,57 @@ def _delimiter(path: Path) -> str:
     return ";" if header.count(";") > header.count(",") else ","
 
 
-def _typed(raw: duckdb.DuckDBPyRelation, file: FileContract, name: str) -> duckdb.DuckDBPyRelation:
-    types = {c.strip(): str(t) for c, t in zip(raw.columns, raw.types, strict=True)}
-    written = {c.strip(): c.replace('"', '""') for c in raw.columns}
-    missing = sorted(file.required - types.keys())
+def _refuse_first_faults(path: Path, file: FileContract) -> None:
+    """Name the first rows at fault of a CSV file that the engine refused, without a value."""
+    number = 0
+    ragged: list[str] = []
+    with path.open("rb") as lines:
+        # Decoded line by line, so that bytes which are no UTF-8 have a row as well.
+        decoded = (line.decode("utf-8-sig") for line in lines)
+        rows = csv.reader(decoded, delimiter=_delimiter(path), strict=True)
+        try:
+            header = [column.strip() for column in next(rows)]
+            number = _HEADER_ROW
+            _check_required(header, file, path.name)
+            for number, row in enumerate(rows, start=_HEADER_ROW + 1):
+                if row and len(row) != len(header):
+                    ragged.append(f"row {number} has {_values(len(row))}")
+                if len(ragged) == _SHOWN_ROWS:
+                    break
+        except UnicodeDecodeError as error:
+            raise UnreadableFile(
+                f"{path.name}: row {number + 1} is not UTF-8 text: save the file again as UTF-8."
+            ) from error
+        except csv.Error as error:
+            raise UnreadableFile(
+                f"{path.name}: row {number + 1} cannot be split into values: look for a quotation "
+                "mark that is left open or stands inside a value."
+            ) from error
+    if ragged:
+        raise UnreadableFile(
+            f"{path.name}: {', '.join(ragged)}, the header has {len(header)}. Put a value that "
+            "holds the separator between quotation marks, and import again."
+        )
+
+
+def _values(n: int) -> str:
+    return "1 value" if n == 1 else f"{n} values"
+
+
+def _check_required(columns: Iterable[str], file: FileContract, name: str) -> None:
+    missing = sorted(file.required.difference(columns))
     if missing:
         # What the first line holds instead is not shown: without a header it is a person's row.
         raise WrongColumns(
-            f"{name} lacks the column {missing[0]!r}; it needs {list(file.columns)}."
+            f"{name} lacks the column {missing[0]!r}; it needs {_required(file)}. Column names "
+            "are lower case; in CSV they are separated by , or ;."
         )
+
+
+def _typed(raw: duckdb.DuckDBPyRelation, file: FileContract, name: str) -> duckdb.DuckDBPyRelation:
+    types = {c.strip(): str(t) for c, t in zip(raw.columns, raw.types, strict=True)}
+    written = {c.strip(): c.replace('"', '""') for c in raw.columns}
+    _check_required(types, file, name)
     unknown = sorted(types.keys() - file.columns.keys())
     reserved = sorted(_OWN_COLUMNS.intersection(unknown))
     if reserved:
@@ -251,7 +352,7 @@ def _typed(raw: duckdb.DuckDBPyRelation, file: FileContract, name: str) -> duckd
         unread.append(f"{lost} {text} END")
         telling.append(f"CASE WHEN regexp_matches({text}, '{_TELLING}') THEN {said} END")
     return raw.project(
-        f'row_number() OVER () + {_HEADER_ROWS} AS "row", '
+        f'row_number() OVER () + {_HEADER_ROW} AS "row", '
         f"coalesce({', '.join(unreadable)}) AS unreadable, "
         f"nullif(concat_ws(' ', {', '.join(unread)}), '') AS unread, "
         f"coalesce({', '.join(telling)}) AS telling, {', '.join(selects)}"
@@ -359,18 +460,24 @@ _READABLE: dict[str, Callable[[str], bool]] = {
 
 def _extracted_on(folder: Path, events: pd.DataFrame) -> date:
     path = folder / "extract.toml"
+    newest = events["recorded_at"].fillna(events["occurred_at"]).max()
     if path.is_file():
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise UnreadableFile(f"{path.name} is not valid TOML: {error}.") from error
         given = content.get("extracted_on")
         if set(content) != {"extracted_on"} or not isinstance(given, date):
             raise UnreadableFile(
                 f"{path.name} holds one line, extracted_on = DATE; it says {content}."
             )
-        return given.date() if isinstance(given, datetime) else given
-    newest = events["recorded_at"].fillna(events["occurred_at"]).max()
+        day = given.date() if isinstance(given, datetime) else given
+        if not pd.isna(newest) and day > newest.date() + BELIEVED_QUIET:
+            raise UnreadableFile(
+                f"{path.name} says {day}, more than ten years after the newest event "
+                f"({newest.date()}): correct the year."
+            )
+        return day
     if pd.isna(newest):
         raise UnreadableFile(
             "events holds no readable date, so the day of the extract is unknown: "
@@ -392,14 +499,13 @@ def _set_aside(
         )
     unreadable = table["unreadable"].notna()
     readable = table[~unreadable].drop(columns=["unreadable", "unread"])
-    kinds = {"date": "a date", "time": "a date", "number": "a number", "text": "text"}
     faults = [
         pd.DataFrame(
             {
                 "row": table.loc[unreadable, "row"],
                 "column": table.loc[unreadable, "unreadable"],
                 "reason": [
-                    f"cannot be read as {kinds[file.columns[c]]}"
+                    f"cannot be read as {_EXPECTED[file.columns[c]]}"
                     for c in table.loc[unreadable, "unreadable"]
                 ],
             }
@@ -430,7 +536,15 @@ def _set_aside(
     found = pd.concat(faults, ignore_index=True)
     found.insert(0, "file", file.name)
     _check_limit(found, len(table))
-    return kept.drop(columns="row"), found
+    return kept, found
+
+
+_EXPECTED = {
+    "date": "a date (expected 2025-12-31)",
+    "time": "a date (expected 2025-12-31)",
+    "number": "a number (expected 1.5)",
+}
+"""What a value should have been, by the type of its column; any value is text."""
 
 
 def _check_limit(faults: pd.DataFrame, rows: int) -> None:
@@ -446,15 +560,34 @@ def _check_limit(faults: pd.DataFrame, rows: int) -> None:
 
 def _check_stays(stays: pd.DataFrame) -> None:
     ordered = stays.sort_values(["person_id", "entered_on"])
-    previous = ordered.groupby("person_id")["left_on"].shift()
+    before = ordered.groupby("person_id")[["row", "left_on"]].shift()
     again = ordered["person_id"].duplicated()
     twice = ordered.duplicated(["person_id", "entered_on"])
-    clash = ordered[again & (previous.isna() | (previous > ordered["entered_on"]) | twice)]
-    if len(clash):
-        dates = ", ".join(str(d.date()) for d in clash["entered_on"].head(_SHOWN_ROWS))
+    early = before["left_on"].isna() | (before["left_on"] > ordered["entered_on"])
+    clash = again & (early | twice)
+    if clash.any():
+        shown = "; ".join(
+            f"rows {first:.0f} and {row} (entered_on {day:%Y-%m-%d})"
+            for first, row, day in zip(
+                before.loc[clash, "row"].head(_SHOWN_ROWS),
+                ordered.loc[clash, "row"],
+                ordered.loc[clash, "entered_on"],
+                strict=False,
+            )
+        )
         raise OverlappingStays(
-            f"persons: {len(clash)} stays begin before the same person's earlier stay has ended "
-            f"(entered_on {dates}): give the earlier stay its left_on, or take out the duplicate."
+            "persons: stays of one person overlap or begin on the same day, "
+            f"{clash.sum()} in all: {shown}. Give the earlier stay its left_on, or take out the "
+            "duplicate; a return may begin on the day a stay ends."
+        )
+
+
+def _check_attributes(study: Protocol, sensitive: pd.DataFrame) -> None:
+    absent = [a for a in study.audit.attributes if a not in set(sensitive["attribute"])]
+    if absent:
+        raise AttributeMissing(
+            f"sensitive: no row holds the attribute {absent[0]!r}, which [audit] attributes of "
+            "the protocol names: correct its spelling there, or add its rows."
         )
 
 

@@ -26,6 +26,10 @@ DEFAULT_START = date(1970, 1, 5)
 """Review dates without a start are counted from this Monday."""
 
 
+CENTURY = 36_525
+"""No duration of a protocol, in days, is longer."""
+
+
 class InvalidProtocol(RebondError):
     """The protocol cannot be used; the message names the key and what was expected."""
 
@@ -54,13 +58,13 @@ class Legal(_Section):
 class Population(_Section):
     """Who is looked at: in from ``entered_on + min_history_days``."""
 
-    min_history_days: int = Field(28, ge=0)
+    min_history_days: int = Field(28, ge=0, le=CENTURY)
 
 
 class Cadence(_Section):
     """When situations are looked at."""
 
-    every_days: int = Field(28, ge=1)
+    every_days: int = Field(28, ge=1, le=CENTURY)
     start: date = DEFAULT_START
     end: date | None = None
 
@@ -69,12 +73,12 @@ class Outcome(_Section):
     """What the model tries to see coming."""
 
     label: Sentence
-    horizon_days: int = Field(90, ge=1)
+    horizon_days: int = Field(90, ge=1, le=CENTURY)
     kind: Literal["event", "silence"] = "event"
     codes: tuple[Sentence, ...] = Field(min_length=1)
     repeats: bool = False
     competing_codes: tuple[Sentence, ...] = ()
-    at_risk_days: int | None = Field(None, ge=1)
+    at_risk_days: int | None = Field(None, ge=1, le=CENTURY)
 
     @property
     def at_risk_window_days(self) -> int:
@@ -85,11 +89,11 @@ class Outcome(_Section):
 class Capacity(_Section):
     """How many situations all educators together can look at, and how they are drawn."""
 
-    per_review: int = Field(100, ge=1)
-    per_referent: int = Field(5, ge=1)
+    per_review: int = Field(100, ge=1, le=1_000_000)
+    per_referent: int = Field(5, ge=1, le=1_000_000)
     control_share: float = Field(0.10, ge=0, lt=1)
     exploration_share: float = Field(0.0, ge=0, lt=1)
-    repeat_days: int = Field(90, ge=0)
+    repeat_days: int = Field(90, ge=0, le=CENTURY)
 
     @model_validator(mode="after")
     def _shares_leave_room(self) -> Self:
@@ -118,7 +122,9 @@ class FeatureGroup(_Section):
 class Features(_Section):
     """The closed list of what a model may look at."""
 
-    windows_days: tuple[Annotated[int, Field(ge=1)], ...] = Field((28, 90, 365), min_length=1)
+    windows_days: tuple[Annotated[int, Field(ge=1, le=CENTURY)], ...] = Field(
+        (28, 90, 365), min_length=1
+    )
     group: tuple[FeatureGroup, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -208,9 +214,11 @@ def parse_protocol(text: str, source: str = "protocol.toml") -> Protocol:
         naming ``source`` and the key.
     """
     try:
-        return Protocol.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InvalidProtocol(f"{source} is not valid TOML: {error}.") from error
+    try:
+        return Protocol.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "the protocol"
@@ -231,8 +239,6 @@ def read_protocol(path: Path) -> Protocol:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InvalidProtocol(f"{path.name} is not UTF-8 text: save it again as UTF-8.") from error
-    except FileNotFoundError as error:
-        raise InvalidProtocol(
-            f"{path.name} is missing in {path.parent.name}/: put it there or pass --protocol FILE."
-        ) from error
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise InvalidProtocol(f"there is no protocol at {path}.") from error
     return parse_protocol(text, path.name)

@@ -22,7 +22,8 @@ import duckdb
 import pandas as pd
 
 from features.errors import RebondError
-from features.intake import Extract
+from features.intake import Extract, ImportRefused
+from features.paths import literal
 from features.protocol import Protocol, parse_protocol
 from features.tables import EVENTS, STAYS
 
@@ -31,17 +32,33 @@ class EmptyStore(RebondError):
     """Nothing was imported yet."""
 
 
+class StoreDamaged(RebondError):
+    """A file of the store is missing, or not what was imported."""
+
+
 class ImportRunning(RebondError):
     """Only one import at a time may add to a store."""
 
 
+class OlderExtract(ImportRefused):
+    """What is stored is newer: stays and protocol would go back in time."""
+
+
 @dataclass(frozen=True)
 class Segment:
-    """One file of the store, its SHA-256 and its number of rows."""
+    """One table of the store, its SHA-256 and its number of rows."""
 
     file: str
     sha256: str
     rows: int
+
+
+@dataclass(frozen=True)
+class ProtocolText:
+    """The protocol as it was imported, and its SHA-256."""
+
+    file: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,7 @@ class Manifest:
 
     events: tuple[Segment, ...] = ()
     stays: tuple[Segment, ...] = ()
-    protocol: Segment | None = None
+    protocol: ProtocolText | None = None
     extracted_on: str | None = None
 
     @property
@@ -71,11 +88,16 @@ class EventStore:
         path = self.folder / "manifest.json"
         if not path.is_file():
             return Manifest()
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            plain = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StoreDamaged(
+                "manifest.json of the event store cannot be read: restore it from a backup."
+            ) from error
         return Manifest(
             events=tuple(Segment(**s) for s in plain["events"]),
             stays=tuple(Segment(**s) for s in plain["stays"]),
-            protocol=Segment(**plain["protocol"]),
+            protocol=ProtocolText(**plain["protocol"]),
             extracted_on=plain["extracted_on"],
         )
 
@@ -98,10 +120,10 @@ class EventStore:
         EmptyStore
             Nothing was imported yet.
         """
-        segment = self.manifest.protocol
-        if segment is None:
+        text = self.manifest.protocol
+        if text is None:
             raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
-        return parse_protocol((self.folder / segment.file).read_text(encoding="utf-8"))
+        return parse_protocol((self.folder / text.file).read_text(encoding="utf-8"))
 
     def events(self, person: str | None = None) -> pd.DataFrame:
         """Return all events, or one person's, as :data:`features.tables.EVENTS`.
@@ -125,15 +147,39 @@ class EventStore:
     ) -> pd.DataFrame:
         if not segments:
             raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
-        files = [str(self.folder / segment.file) for segment in segments]
-        with duckdb.connect(":memory:") as database:
-            names = ", ".join(f'"{c}"' for c in columns)
-            query = f"SELECT {names} FROM read_parquet($files)"  # noqa: S608 - our own column names
-            parameters: dict[str, object] = {"files": files}
-            if person is not None:
-                query += " WHERE person = $person"
-                parameters["person"] = person
-            return _plain(database.execute(query, parameters).df())
+        files = [self.folder / segment.file for segment in segments]
+        names = ", ".join(f'"{c}"' for c in columns)
+        query = f"SELECT {names} FROM read_parquet($files, hive_partitioning=false)"  # noqa: S608
+        parameters: dict[str, object] = {"files": [literal(file) for file in files]}
+        if person is None:
+            self._check_unchanged(segments)
+        else:
+            query += " WHERE person = $person"
+            parameters["person"] = person
+        try:
+            with duckdb.connect(":memory:") as database:
+                return _plain(database.execute(query, parameters).df())
+        except duckdb.Error as error:
+            raise StoreDamaged(
+                "a segment of the event store cannot be read: restore it from a backup."
+            ) from error
+
+    def _check_unchanged(self, segments: Sequence[Segment]) -> None:
+        for segment in segments:
+            path = self.folder / segment.file
+            if not path.is_file() or _sha256(path) != segment.sha256:
+                raise StoreDamaged(
+                    f"{segment.file} is missing or was changed since it was imported: restore it "
+                    "from a backup."
+                )
+
+    def stays_with(self, extract: Extract) -> pd.DataFrame:
+        """Return all stays as they will be once an extract is added."""
+        if not self.manifest.stays:
+            return extract.stays
+        present = self.stays()
+        kept = present[~present["person"].isin(set(extract.stays["person"]))]
+        return pd.concat([kept, extract.stays], ignore_index=True)
 
     @contextmanager
     def adding(self, extract: Extract) -> Iterator[int]:
@@ -151,19 +197,27 @@ class EventStore:
         ------
         ImportRunning
             Another process is adding to this store.
+        OlderExtract
+            The store holds a newer extract.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
         written: list[Path] = []
-        with _alone(self.folder / "import.lock"):
+        # The folder above is locked, not a file of the store: a refusal has nothing to clear.
+        with _alone(self.folder.parent):
+            old = self.manifest
+            _check_not_older(extract.extracted_on, old)
+            made = not self.folder.exists()
+            self.folder.mkdir(exist_ok=True)
             try:
-                old = self.manifest
                 manifest, fresh = self._extended(old, extract, written)
+                prepared = self._write_manifest(manifest, written)
                 yield fresh
-                if manifest != old:
-                    self._replace_manifest(manifest)
+                prepared.replace(self.folder / "manifest.json")
             except BaseException:
                 for path in written:
                     path.unlink(missing_ok=True)
+                if made:
+                    self.folder.rmdir()
                 raise
 
     def _extended(
@@ -173,7 +227,7 @@ class EventStore:
         manifest = replace(
             old,
             protocol=self._write_text(extract.protocol_text, written),
-            extracted_on=max(extract.extracted_on.isoformat(), old.extracted_on or ""),
+            extracted_on=extract.extracted_on.isoformat(),
         )
         events = self._unknown(extract.events, old)
         if len(events):
@@ -214,34 +268,48 @@ class EventStore:
         table.to_parquet(path, index=False)
         return Segment(path.name, _sha256(path), len(table))
 
-    def _write_text(self, text: str, written: list[Path]) -> Segment:
+    def _write_text(self, text: str, written: list[Path]) -> ProtocolText:
         digest = hashlib.sha256(text.encode()).hexdigest()
         path = self.folder / f"protocol-{digest[:16]}.toml"
         if not path.exists():
             written.append(path)
             path.write_text(text, encoding="utf-8")
-        return Segment(path.name, digest, text.count("\n"))
+        return ProtocolText(path.name, digest)
 
-    def _replace_manifest(self, manifest: Manifest) -> None:
+    def _write_manifest(self, manifest: Manifest, written: list[Path]) -> Path:
+        """Write the next manifest beside the present one, so that only a rename is left to do."""
         fresh = self.folder / "manifest.json.new"
+        written.append(fresh)
         with fresh.open("w", encoding="utf-8") as file:
             json.dump(asdict(manifest), file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self.folder / "manifest.json")
+        return fresh
+
+
+def _check_not_older(extracted_on: date, old: Manifest) -> None:
+    if old.extracted_on and extracted_on < date.fromisoformat(old.extracted_on):
+        raise OlderExtract(
+            f"this extract is of {extracted_on}, the home already holds one of "
+            f"{old.extracted_on}: import an extract of that day or later, or correct "
+            "extracted_on in extract.toml."
+        )
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that the system releases when the process ends, however it ends."""
-    with path.open("w") as file:
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; the system releases it when the process ends, however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ImportRunning(
                 "another import is adding to this home: wait until it ends, then import again."
             ) from error
         yield
+    finally:
+        os.close(handle)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -87,7 +87,8 @@ def allocate(
     Allocation
         ``floor(per_review × (1 − control_share − exploration_share))`` places in score
         order, then the lottery near the cut, then controls among those without a signal.
-        Full referents are skipped; ties go by keyed hash.
+        Full referents are skipped; ties go by keyed hash. A probability is that of the
+        draw among those whose referent had a place when it began.
     """
     open_places = dict(load or {})
     free = [c for c in claimants if c.person not in unavailable]
@@ -107,25 +108,27 @@ def allocate(
         return taken
 
     def lottery(
-        pool: Sequence[Claimant], places: int, purpose: str
+        candidates: Sequence[Claimant], share: float, purpose: str
     ) -> tuple[list[Claimant], float]:
-        drawn = take(sorted(pool, key=lambda c: draw.of(c.person, purpose)), places)
+        pool = [c for c in candidates if reachable(c)]
+        drawn = take(sorted(pool, key=lambda c: draw.of(c.person, purpose)), _floor(reach * share))
         return drawn, len(drawn) / len(pool) if pool else 0.0
 
-    shares = capacity.control_share + capacity.exploration_share
-    # Guard the floor against 90.00000000000001 read as 89.99999999999999.
-    signals = take(ordered, math.floor(capacity.per_review * (1 - shares) + 1e-9))
+    def reachable(claimant: Claimant) -> bool:
+        referent = claimant.referent
+        return referent is None or open_places.get(referent, 0) < capacity.per_referent
+
+    # Where referents hold fewer places than the review, the shares are of what they hold:
+    # signals that filled every referent would leave nobody to be drawn at random.
+    reach = min(capacity.per_review, _places_in_reach(free, capacity, open_places))
+    signals = take(ordered, signal_places(capacity, reach))
     chosen = {c.person for c in signals}
     edge = signals[-1].score if signals else math.inf
     near = [c for c in ordered if c.person not in chosen and c.low <= edge <= c.high]
-    explored, exploration_probability = lottery(
-        near, math.floor(capacity.per_review * capacity.exploration_share + 1e-9), "exploration"
-    )
+    explored, exploration_probability = lottery(near, capacity.exploration_share, "exploration")
     chosen |= {c.person for c in explored}
     rest = [c for c in ordered if c.person not in chosen and c.person not in not_as_control]
-    controls, control_probability = lottery(
-        rest, math.floor(capacity.per_review * capacity.control_share + 1e-9), "control"
-    )
+    controls, control_probability = lottery(rest, capacity.control_share, "control")
     looked_at = chosen | {c.person for c in controls}
     return Allocation(
         signals=tuple(c.person for c in signals),
@@ -135,6 +138,25 @@ def allocate(
         control_probability=control_probability,
         unserved=sum(c.score >= cut and c.person not in looked_at for c in free),
     )
+
+
+def signal_places(capacity: Capacity, places: int) -> int:
+    """Return how many of ``places`` go in score order; the rest are drawn."""
+    return _floor(places * (1 - capacity.control_share - capacity.exploration_share))
+
+
+def _floor(places: float) -> int:
+    # 100 × (1 − (0.1 + 0.2)) is 69.99999999999999, and means 70.
+    return math.floor(places + 1e-9)
+
+
+def _places_in_reach(
+    claimants: Sequence[Claimant], capacity: Capacity, load: Mapping[str, int]
+) -> int:
+    """Count the places that referents can still take, and everybody without a referent."""
+    referents = {c.referent for c in claimants if c.referent is not None}
+    held = sum(max(0, capacity.per_referent - load.get(referent, 0)) for referent in referents)
+    return held + sum(c.referent is None for c in claimants)
 
 
 def _ties(claimants: Sequence[Claimant], draw: Draw) -> dict[str, str]:

@@ -41,12 +41,21 @@ class NotAdditive(RebondError):
 
 @dataclass(frozen=True)
 class Training:
-    """The rows a family is fitted on: (rows, features) values, labels, persons and folds."""
+    """The rows a family is fitted on.
+
+    Attributes
+    ----------
+    values
+        Shape (rows, features).
+    label, person, household, fold
+        Shape (rows,): 0 or 1, numbers of person and household, the household's fold.
+    """
 
     features: tuple[Feature, ...]
     values: Floats
     label: Ints
     person: Ints
+    household: Ints
     fold: Ints
     seed: int
 
@@ -134,14 +143,14 @@ class Logistic(AdditiveFamily):
 
         def bag(fold: int) -> Bag:
             rows = training.without(fold)
-            estimator = LogisticRegression(C=0.02, max_iter=500).fit(
-                scaled[rows], training.label[rows]
+            intercept, coefficients = _fit_signed(
+                scaled[rows], training.label[rows], [f.sign for f in training.features]
             )
-            weights = estimator.coef_[0] / scaler.scale_
+            weights = coefficients / scaler.scale_
             value, indicator = weights[0::2], weights[1::2]
             pairs = list(zip(value, transforms, strict=True))
             return Bag(
-                float(estimator.intercept_[0] - weights @ scaler.mean_),
+                float(intercept - weights @ scaler.mean_),
                 tuple(tuple(float(w * k) for k in t.knots) for w, t in pairs),
                 # A missing value stands at the middle of the line, plus its indicator.
                 tuple(float(w * t.middle + i) for (w, t), i in zip(pairs, indicator, strict=True)),
@@ -149,6 +158,25 @@ class Logistic(AdditiveFamily):
 
         bags = _in_each_fold(bag, self.name, progress)
         return _centred(training, [t.shape for t in transforms], bags)
+
+
+def _fit_signed(
+    design: Floats, label: Ints, signs: Sequence[int]
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Fit, and fit again without the columns that go against the protocol's sign.
+
+    Columns alternate: a feature's place on its axis, then whether it is missing.
+    """
+    kept = np.ones(design.shape[1], bool)
+    wanted = np.zeros(design.shape[1])
+    wanted[0::2] = signs
+    while True:
+        estimator = LogisticRegression(C=0.02, max_iter=500).fit(design * kept, label)
+        coefficients: Floats = np.where(kept, estimator.coef_[0], 0.0)
+        against = coefficients * wanted < 0
+        if not against.any():
+            return float(estimator.intercept_[0]), coefficients
+        kept &= ~against
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """How good a list is, per review date and at the capacity there is.
 
 Everything is measured on the list that :func:`modeles.allocation.allocate` would serve,
-date after date, and every interval resamples persons, never rows.
+date after date, and every interval resamples
+households, never rows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from features.protocol import Capacity
-from modeles.allocation import Claimant, Draw, allocate
+from modeles.allocation import Claimant, Draw, allocate, signal_places
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -139,7 +140,7 @@ def list_at_capacity(
 
 def capacity_cut(cohort: pd.DataFrame, scores: Floats, capacity: Capacity) -> float:
     """Return the score that fills the signal places of a typical review date."""
-    places = max(1, round(capacity.per_review * (1 - capacity.control_share)))
+    places = max(1, signal_places(capacity, capacity.per_review))
     cuts = [
         float(np.sort(scores[at])[-min(places, len(at))])
         for at in cohort.groupby("as_of").indices.values()
@@ -171,28 +172,28 @@ def expected_calibration_error(truth: Ints, probability: Floats) -> float:
 
 @dataclass(frozen=True)
 class AucSample:
-    """One model's AUC and how much each person moves it: shape (persons,)."""
+    """One model's AUC and how much each household moves it: shape (households,)."""
 
     auc: float
     influence: Floats
 
     @property
     def standard_error(self) -> float:
-        """Person-clustered standard error."""
+        """Household-clustered standard error."""
         return float(np.sqrt(np.square(self.influence).sum()))
 
 
 def beats(model: AucSample, rules: Mapping[str, AucSample], seed: int) -> dict[str, bool]:
     """Say which rules a model beats: the lower bound of its AUC difference lies above 0.
 
-    Persons are resampled, the same ones for the model and every rule, to first order in
+    Households are resampled, the same ones for the model and every rule, to first order in
     their influence.
     """
     if not rules:
         return {}
-    persons = len(model.influence)
+    households = len(model.influence)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(persons, np.full(persons, 1 / persons), REPLICATES) - 1
+    drawn = rng.multinomial(households, np.full(households, 1 / households), REPLICATES) - 1
     moved = np.column_stack([model.influence - rule.influence for rule in rules.values()])
     lower = np.quantile(drawn @ moved, LOWER_BOUND, axis=0)
     return {
@@ -201,15 +202,15 @@ def beats(model: AucSample, rules: Mapping[str, AucSample], seed: int) -> dict[s
     }
 
 
-def auc_sample(label: Floats, scores: Floats, person: Ints) -> AucSample:
-    """Measure AUC on labelled rows, with each person's influence on it.
+def auc_sample(label: Floats, scores: Floats, household: Ints) -> AucSample:
+    """Measure AUC on labelled rows, with each household's influence on it.
 
     References
     ----------
     Obuchowski (1997), Nonparametric analysis of clustered ROC curve data, Biometrics 53.
     """
     known = ~np.isnan(label)
-    who = np.unique(person, return_inverse=True)[1]
+    who = np.unique(household, return_inverse=True)[1]
     truth = label[known] == 1
     group = np.unique(scores[known], return_inverse=True)[1]
     positive, negative = (np.bincount(group, side, group.max() + 1) for side in (truth, ~truth))

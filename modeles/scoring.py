@@ -63,19 +63,23 @@ def explain(
         (_tell(features, values, points, group, as_of) for group in _groups(features)),
         key=lambda reason: -reason.points,
     )
-    unknown = [
-        f"Aucun fait enregistré ({feature.many})."
+    reasons = tuple(r for r in told if r.points >= SMALLEST_POINTS)[:MOST_REASONS]
+    against = tuple(r for r in reversed(told) if r.points <= -SMALLEST_POINTS)[:MOST_AGAINST]
+    said = {reason.text for reason in (*reasons, *against)}
+    absent = [
+        feature.sentence(float(value), as_of)
         for feature, value in zip(features, values, strict=True)
         if feature.measure == "since_last" and np.isnan(value)
     ]
+    unknown = [sentence for sentence in absent if sentence not in said]
     return Signal(
         model=table.version,
         as_of=as_of,
         valid_until=valid_until,
         score=score,
         estimate=Estimate(_per_100(estimate), _per_100(low), _per_100(high)),
-        reasons=tuple(r for r in told if r.points >= SMALLEST_POINTS)[:MOST_REASONS],
-        against=tuple(r for r in reversed(told) if r.points <= -SMALLEST_POINTS)[:MOST_AGAINST],
+        reasons=reasons,
+        against=against,
         missing=(*unknown, CANNOT_KNOW),
     )
 

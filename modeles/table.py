@@ -104,13 +104,16 @@ class TableFeature:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Platt's map from log-odds to probability, with a person-resampled band.
+    """The map from score to probability, with a household-resampled band.
 
-    ``grid`` holds (log-odds, low, high): between them the band is interpolated.
+    Log-odds are ``slope × score + intercept``, and ``bend`` more per point of score above
+    ``knot``. ``grid`` holds (score, low, high): between them the band is interpolated.
     """
 
     slope: float
     intercept: float
+    knot: float
+    bend: float
     grid: tuple[tuple[float, float, float], ...]
 
     def probability(self, score: float) -> tuple[float, float, float]:
@@ -123,7 +126,18 @@ class Calibration:
 
     def probabilities(self, scores: Floats) -> Floats:
         """Return the estimates of many scores, shape (n,)."""
-        return sigmoid(self.slope * scores + self.intercept)
+        above = np.maximum(scores - self.knot, 0.0)
+        return sigmoid(self.slope * scores + self.intercept + self.bend * above)
+
+    def score(self, probability: float) -> float:
+        """Return the score that has this estimate."""
+        if not 0 < probability < 1:
+            return math.copysign(math.inf, probability - 0.5)
+        log_odds = math.log(probability / (1 - probability))
+        at_knot = self.slope * self.knot + self.intercept
+        if log_odds <= at_knot:
+            return (log_odds - self.intercept) / self.slope
+        return self.knot + (log_odds - at_knot) / (self.slope + self.bend)
 
 
 @dataclass(frozen=True)
@@ -163,12 +177,7 @@ class ModelTable:
     def indistinguishable(self, score: float) -> tuple[float, float]:
         """Return the scores whose estimate lies in this score's band: it cannot be told apart."""
         _, low, high = self.calibration.probability(score)
-
-        def back(probability: float) -> float:
-            odds = math.log(probability / (1 - probability)) if 0 < probability < 1 else math.inf
-            return (odds - self.calibration.intercept) / self.calibration.slope
-
-        return min(back(low), score), max(back(high), score)
+        return min(self.calibration.score(low), score), max(self.calibration.score(high), score)
 
     def bag_scores(self, values: Floats) -> Floats:
         """Return each bag's log-odds, shape (rows, bags)."""
@@ -255,6 +264,8 @@ def _table(body: dict[str, Any]) -> ModelTable:
             "calibration": Calibration(
                 calibration["slope"],
                 calibration["intercept"],
+                calibration["knot"],
+                calibration["bend"],
                 tuple((p[0], p[1], p[2]) for p in calibration["grid"]),
             ),
             "bags": tuple(

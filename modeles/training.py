@@ -131,10 +131,17 @@ def train(
     """
     features = catalogue(study.protocol)
     label = study.train.cohort["label"].to_numpy(float).astype(np.int64)
-    person = _numbered(study.train)
-    training = Training(features, study.train.values, label, person, study.train_fold, seed)
+    training = Training(
+        features,
+        study.train.values,
+        label,
+        _numbered(study.train, "person"),
+        _numbered(study.train, "household"),
+        study.train_fold,
+        seed,
+    )
     truth = study.test.cohort["label"].to_numpy(float)
-    tested = _numbered(study.test)
+    tested = _numbered(study.test, "household")
 
     rules = naive_rules(features, study.train, study.test)
     rule_auc = {name: auc_sample(truth, s, tested) for name, s in rules.items()}
@@ -230,7 +237,7 @@ def _fit(
         horizon_days=outcome.horizon_days,
         intercept=lines.intercept,
         features=lines.features,
-        calibration=Calibration(1.0, 0.0, ()),
+        calibration=Calibration(1.0, 0.0, 0.0, 0.0, ()),
         cut=0.0,
         trained_until=study.test_from.isoformat(),
         test_from=study.test_from.isoformat(),
@@ -241,14 +248,14 @@ def _fit(
     held_out = unseen(drawn.bag_scores(training.values), training.fold)
     table = replace(
         drawn,
-        calibration=calibrate(held_out, training.label, training.person, seed),
+        calibration=calibrate(held_out, training.label, training.household, seed),
         cut=capacity_cut(
             study.test.cohort, drawn.scores(study.test.values), study.protocol.capacity
         ),
     )
     scores = unseen_scores(table, study)
     truth = study.test.cohort["label"].to_numpy(float)
-    auc = auc_sample(truth, scores, _numbered(study.test))
+    auc = auc_sample(truth, scores, _numbered(study.test, "household"))
     return _Fitted(
         family,
         table,
@@ -275,9 +282,10 @@ def _listing(study: Study, scores: Floats, key: bytes, model: str, cut: float) -
     return list_at_capacity(study.test.cohort, scores, study.protocol.capacity, key, model, cut)
 
 
-def _numbered(matrix: Matrix) -> npt.NDArray[np.int64]:
-    _, person = np.unique(matrix.cohort["person"].to_numpy(object), return_inverse=True)
-    return person.astype(np.int64)
+def _numbered(matrix: Matrix, column: str) -> npt.NDArray[np.int64]:
+    """Return a number for the person or household of each row, shape (rows,)."""
+    _, number = np.unique(matrix.cohort[column].to_numpy(object), return_inverse=True)
+    return number.astype(np.int64)
 
 
 def _numbers(candidate: Candidate) -> dict[str, float | None]:

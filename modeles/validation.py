@@ -96,12 +96,25 @@ def build_study(protocol: Protocol, stays: pd.DataFrame, block: Block, extracted
             f"the training window up to {test_from} holds {found}: take a longer history, another "
             "test_from, or check the outcome codes."
         )
+    train_fold = _folds(train["household"])
+    for fold in range(FOLDS):
+        if train["label"][train_fold != fold].nunique() < 2:  # noqa: PLR2004
+            raise OneClass(
+                f"the {int(train['label'].sum())} positive training rows up to {test_from} belong "
+                "to too few households to be judged by a fit that has not seen them: take a longer "
+                "history or another test_from."
+            )
+    if test["label"].nunique() < 2:  # noqa: PLR2004
+        raise OneClass(
+            f"the test from {test_from} holds one class only, so nothing can be measured: take a "
+            "longer history or another test_from."
+        )
     households = set(train["household"])
     return Study(
         protocol=protocol,
         train=build_matrix(protocol, block, train),
         test=build_matrix(protocol, block, test),
-        train_fold=_folds(train["household"]),
+        train_fold=train_fold,
         test_fold=np.where(test["household"].isin(households), _folds(test["household"]), -1),
         test_from=test_from,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -37,16 +37,31 @@ TRANSITIONS: dict[ModelState, dict[VoteAct, ModelState]] = {
     ModelState.PROPOSED: {
         VoteAct.APPROVE: ModelState.ONE_APPROVAL,
         VoteAct.REJECT: ModelState.REJECTED,
+        VoteAct.SUSPEND: ModelState.SUSPENDED,
     },
     ModelState.ONE_APPROVAL: {
         VoteAct.APPROVE: ModelState.APPROVED,
         VoteAct.REJECT: ModelState.REJECTED,
+        VoteAct.SUSPEND: ModelState.SUSPENDED,
     },
     ModelState.APPROVED: {VoteAct.SUSPEND: ModelState.SUSPENDED},
     ModelState.SUSPENDED: {VoteAct.RESUME: ModelState.APPROVED},
     ModelState.REJECTED: {},
 }
-"""What a vote does; a resumed model whose audit changed meanwhile is proposed again."""
+"""What a vote does.
+
+The stop is open to one member at any time: a new audit makes the votes of an approved model
+void, but its signals are still out. A resumed model whose audit changed meanwhile is proposed
+again.
+"""
+
+
+@dataclass(frozen=True)
+class AuditHashes:
+    """SHA-256 (hex) of an audit's findings and of its report, as they were recorded."""
+
+    findings: str
+    report: str
 
 
 class NoSuchModel(RebondError):
@@ -169,6 +184,12 @@ def record_audit(
         found.state = ModelState.PROPOSED
     details = {"verdict": verdict, "audit": audit_hash, "report": report_hash}
     record(session, actor=by, act="record_audit", subject=version, details=details, now=now)
+
+
+def audited_hashes(session: Session, version: str) -> AuditHashes | None:
+    """Return the hashes of a model's newest audit, or None before the first."""
+    newest = _newest_audit(session, version)
+    return None if newest is None else AuditHashes(newest.audit_hash, newest.report_hash)
 
 
 def approve(

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -154,19 +154,45 @@ def record(
 
 
 def _append(session: Session, head: schema.Head, entry: schema.Entry, now: datetime) -> None:
-    """Place an entry at the end of a month and sign the month's new head."""
+    """Place an entry at the end of a month and sign the month's new head.
+
+    A head that was changed is never signed again: the act goes on, for danger does not
+    wait (S33), and the journal stays visibly broken.
+    """
     sign: Signer = session.info["sign"]
-    entry.month, entry.position = head.month, head.size
+    intact = _is_intact(head, sign)
+    entry.month = head.month
+    entry.position = head.size if intact else _next_position(session, head.month)
     entry.at = schema.utc(now).isoformat()
     leaf = leaf_hash(_content(entry))
     entry.leaf = leaf.hex()
-    frontier = grow(_read_frontier(head.frontier), head.size, leaf)
-    head.size += 1
-    head.frontier = "".join(subtree.hex() for subtree in frontier)
-    head.root = tree_root(frontier).hex()
-    head.signature = sign(_note(head.month, head.size, head.root))
-    session.add_all((entry, head))
+    session.add(entry)
+    if intact:
+        frontier = grow(_read_frontier(head.frontier), head.size, leaf)
+        head.size += 1
+        head.frontier = "".join(subtree.hex() for subtree in frontier)
+        head.root = tree_root(frontier).hex()
+        head.signature = sign(_note(head.month, head.size, head.root))
+        session.add(head)
     session.flush()
+
+
+def _is_intact(head: schema.Head, sign: Signer) -> bool:
+    """Say whether a head is new, or as it was signed; Ed25519 signs the same text the same way."""
+    if not head.size and not head.frontier:
+        return head.signature is None
+    try:
+        same_root = tree_root(_read_frontier(head.frontier)).hex() == head.root
+    except ValueError:
+        return False
+    return same_root and head.signature == sign(_note(head.month, head.size, head.root))
+
+
+def _next_position(session: Session, month: str) -> int:
+    last = session.scalar(
+        select(func.max(schema.Entry.position)).where(schema.Entry.month == month)
+    )
+    return 0 if last is None else last + 1
 
 
 def verify_journal(session: Session, verify: Verifier, earlier: str | None = None) -> JournalReport:
@@ -200,6 +226,7 @@ def verify_journal(session: Session, verify: Verifier, earlier: str | None = Non
             month = leaves.setdefault(entry.month, [])
             month.append(_checked_leaf(entry, len(month)))
             firsts.setdefault(entry.month, entry)
+        _check_begun(session, heads)
         _check_heads(heads, leaves, verify)
         _check_chain(heads, firsts)
         if earlier is not None:
@@ -210,6 +237,11 @@ def verify_journal(session: Session, verify: Verifier, earlier: str | None = Non
         fault = f"a row of the journal cannot be read: {unreadable}."
     root = heads[-1].root if heads else merkle_root(()).hex()
     return JournalReport(fault is None, sum(map(len, leaves.values())), root, fault)
+
+
+def _check_begun(session: Session, heads: Sequence[schema.Head]) -> None:
+    if not heads and session.scalars(select(schema.User)).first() is not None:
+        raise _Fault("there are accounts, but no journal of how they came to be.")
 
 
 def checkpoint(session: Session) -> str:

@@ -191,10 +191,11 @@ def queue_of(session: Session, actor: Actor, *, today: date) -> QueuePage:
 
 
 def is_stopped(session: Session, version: str | None) -> bool:
-    """Tell whether the committee suspended this model (S28)."""
+    """Tell whether the committee suspended or rejected this model (S28)."""
     if version is None:
         return False
-    return session.get_one(schema.Model, version).state is ModelState.SUSPENDED
+    stopped = {ModelState.SUSPENDED, ModelState.REJECTED}
+    return session.get_one(schema.Model, version).state in stopped
 
 
 def scored_dates(session: Session) -> frozenset[date]:

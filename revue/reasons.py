@@ -15,9 +15,9 @@ def check_reason(reason: str) -> str:
     Raises
     ------
     ReasonMissing
-        Nothing is left.
+        No letter or digit is in it.
     """
     stripped = reason.strip()
-    if not stripped:
+    if not any(character.isalnum() for character in stripped):
         raise ReasonMissing("a reason is needed; write one sentence.")
     return stripped

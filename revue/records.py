@@ -90,6 +90,20 @@ class DecisionKind(Labelled):
     NOT_RELEVANT = "not_relevant", "Signal non pertinent : autre raison"
 
 
+_ABOUT_THE_SIGNAL = (
+    DecisionKind.WRONG_DATA,
+    DecisionKind.MISSING_CONTEXT,
+    DecisionKind.NOT_RELEVANT,
+)
+
+
+def decision_kinds(kind: SituationKind) -> tuple[DecisionKind, ...]:
+    """Return what can be decided on a situation: only a signal that was shown is dismissed."""
+    if kind is SituationKind.SIGNAL:
+        return tuple(DecisionKind)
+    return tuple(decision for decision in DecisionKind if decision not in _ABOUT_THE_SIGNAL)
+
+
 @dataclass(frozen=True)
 class Stay:
     """One stay of a pseudonymous person, as imported; no household, no attribute."""
@@ -187,6 +201,8 @@ class SituationPage:
     facts: Facts
     view: OwnView | None
     decision: Decision | None
+    decisions: tuple[DecisionKind, ...]
+    """What can be decided now; empty in every state but the one after the reveal."""
 
 
 @dataclass(frozen=True)

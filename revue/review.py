@@ -39,6 +39,7 @@ from revue.records import (
     SituationKind,
     SituationPage,
     State,
+    decision_kinds,
 )
 from revue.states import Act, check_step
 
@@ -57,6 +58,10 @@ class OfferMissing(RebondError):
 
 class OfferNotMeant(RebondError):
     """Offers stand beside a decision that is not to offer."""
+
+
+class NoSignalToDismiss(RebondError):
+    """A signal is said not to be relevant where none was shown."""
 
 
 class PracticeMissing(RebondError):
@@ -219,11 +224,20 @@ def decide(
     NoSuchSituation, Forbidden
     ActOutOfOrder
         The signal was not seen yet, or a decision was taken.
+    NoSignalToDismiss
+        The situation was drawn at random or opened by the educator, and the decision is
+        about its signal.
     UnknownOffer, OfferMissing, OfferNotMeant, ReasonMissing
     """
     check_allowed(actor, Permission.DECIDE)
     situation = _own(session, actor, situation_id)
     after = check_step(situation.state, Act.DECIDE)
+    possible = decision_kinds(situation.kind)
+    if kind not in possible:
+        raise NoSignalToDismiss(
+            f"{kind.value!r} is about a signal, and this situation showed none; "
+            f"possible: {', '.join(possible)}."
+        )
     chosen = tuple(dict.fromkeys(offer(id).id for id in offers))
     if kind is DecisionKind.OFFER and not chosen:
         raise OfferMissing("to offer, choose at least one offer of the closed list.")
@@ -405,6 +419,7 @@ def _page(session: Session, situation: schema.Situation) -> SituationPage:
         facts=Facts.from_json(situation.facts),
         view=_view(session, situation.id),
         decision=_decision(session, situation.id),
+        decisions=decision_kinds(situation.kind) if situation.state is State.SIGNAL_SEEN else (),
     )
 
 

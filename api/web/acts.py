@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from api.gate import load_table
+from api.gate import file_hash, load_table
 from api.home import Home
 from api.situations import facts_of
 from api.web.access import Visit
-from api.web.faults import NoReport
+from api.web.faults import AuditChanged, NoReport
 from api.web.rendering import person_label
 from features.errors import RebondError
 from features.keys import SealBroken
@@ -126,11 +126,10 @@ def audit_of(home: Home, version: str) -> dict[str, Any]:
     ------
     NoReport
         The model was not audited.
+    AuditChanged
+        The file is not the one that was recorded.
     """
-    path = home.report_folder(version) / "audit.json"
-    if not path.is_file():
-        raise NoReport(f"{version} has no audit yet: run `rebond audit {version}`.")
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    report: dict[str, Any] = json.loads(_recorded(home, version, "audit.json"))
     return report
 
 
@@ -141,11 +140,22 @@ def report_of(home: Home, version: str) -> str:
     ------
     NoReport
         The model was not audited.
+    AuditChanged
+        The file is not the one that was recorded.
     """
-    path = home.report_folder(version) / "audit.html"
-    if not path.is_file():
-        raise NoReport(f"{version} has no audit report: run `rebond audit {version}`.")
-    return path.read_text(encoding="utf-8")
+    return _recorded(home, version, "audit.html").decode()
+
+
+def _recorded(home: Home, version: str, name: str) -> bytes:
+    with home.transaction() as session:
+        hashes = committee.audited_hashes(session, version)
+    path = home.report_folder(version) / name
+    if hashes is None or not path.is_file():
+        raise NoReport(f"{version} has no audit yet: run `rebond audit {version}`.")
+    expected = hashes.findings if name == "audit.json" else hashes.report
+    if file_hash(path) != expected:
+        raise AuditChanged(f"{name} of model {version} was changed since it was recorded.")
+    return path.read_bytes()
 
 
 def outcome_of(home: Home, view: SignalView | None) -> Outcome:

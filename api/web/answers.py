@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.web.forms import MAX_TEXT
+from features.facts import FactKind
 from revue.records import DecisionKind, ModelState, Opinion, Role, SituationKind, State
 
 
@@ -128,7 +129,7 @@ class FactAnswer(Answer):
     """One dated sentence and the side it stands on."""
 
     text: str
-    kind: str
+    kind: FactKind
 
 
 class FactsAnswer(Answer):
@@ -162,7 +163,10 @@ class DecisionAnswer(Answer):
 
 
 class SituationAnswer(Answer):
-    """A situation: danger first, facts, own view, decision; never the signal."""
+    """A situation: danger first, facts, own view, decision; never the signal.
+
+    ``decisions`` are the kinds that can be decided now, none before the reveal.
+    """
 
     danger: DangerAnswer
     id: str
@@ -174,6 +178,7 @@ class SituationAnswer(Answer):
     facts: FactsAnswer
     view: ViewAnswer | None
     decision: DecisionAnswer | None
+    decisions: tuple[DecisionKind, ...]
 
 
 class ViewAsked(Asked):

@@ -14,12 +14,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from api.situations import NobodyKnown
 from api.web.access import SAFE_METHODS, CsrfMismatch, NotSignedIn
 from api.web.forms import MAX_TEXT, InvalidField, MissingChoice, TextTooLong
 from api.web.headers import HEADERS
 from api.web.rendering import render
 from features.errors import RebondError
 from features.keys import ForgedSignature
+from features.store import EmptyStore, StoreDamaged
 from modeles.table import UnreadableTable
 from revue import committee, offers, permissions, reasons, review, states
 
@@ -32,6 +34,10 @@ class SignInFailed(RebondError):
 
 class SignInLocked(RebondError):
     """Too many failures; wait."""
+
+
+class AuditChanged(RebondError):
+    """An audit file is not the one that was recorded."""
 
 
 class NoReport(RebondError):
@@ -68,6 +74,12 @@ FAULTS: dict[type[RebondError], Fault] = {
     committee.NoSuchModel: NOT_FOUND,
     UnreadableTable: NOT_FOUND,
     ForgedSignature: Fault(409, "Ce document a changé depuis sa signature : il n'est plus montré."),
+    AuditChanged: Fault(
+        409, "Ce document a changé depuis qu'il a été enregistré : il n'est plus montré."
+    ),
+    EmptyStore: Fault(409, "Aucune donnée n'est importée pour le moment."),
+    StoreDamaged: Fault(409, "Les données importées ont changé : elles ne sont plus lues."),
+    NobodyKnown: Fault(409, "Aucun accompagnement n'est enregistré pour cette personne."),
     NoReport: Fault(404, "Ce modèle n'a pas encore de rapport d'audit."),
     states.ActOutOfOrder: Fault(
         409,
@@ -90,6 +102,12 @@ FAULTS: dict[type[RebondError], Fault] = {
     ),
     review.WhyMissing: Fault(
         422, "Dites en une ligne pourquoi vous répondez « plutôt oui ».", "why"
+    ),
+    review.NoSignalToDismiss: Fault(
+        422,
+        "Cette situation n'a pas de signal d'attention : choisissez une décision "
+        "qui ne porte pas sur un signal.",
+        "kind",
     ),
     review.OfferMissing: Fault(422, "Cochez au moins une aide à proposer.", "offers"),
     review.OfferNotMeant: Fault(
@@ -155,7 +173,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RebondError)
     def refused(request: Request, error: RebondError) -> Response:
-        return answer(request, fault_of(error), type(error).__name__)
+        fault = fault_of(error)
+        # That something exists but is somebody else's is not told either.
+        code = "NotFound" if fault.status == NOT_FOUND.status else type(error).__name__
+        return answer(request, fault, code)
 
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> Response:

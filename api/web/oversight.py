@@ -19,7 +19,7 @@ from api.web.tables import feature_views, points_text
 from features.errors import RebondError
 from revue import committee, journal
 from revue.permissions import Permission
-from revue.records import ModelState
+from revue.records import ModelRow, ModelState
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -75,6 +75,9 @@ ACT_LABELS = {
 }
 """The acts of the journal as people read them."""
 
+SUBJECT_LABELS = {"vault": "coffre des identités", "directory": "liste des accompagnements"}
+"""The subjects that are neither a situation, a model, an account nor a date."""
+
 
 @router.get("/models")
 def models_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
@@ -91,6 +94,7 @@ def model_page(
     """Show a model whole: its table, as a person reads it."""
     row = acts.model_row(visit, version)
     table = load_table(visit.home, version)
+    ordered = feature_views(table)
     return render(
         request,
         "model.html",
@@ -98,7 +102,8 @@ def model_page(
         table=table,
         trained_until=date.fromisoformat(table.trained_until),
         test_from=date.fromisoformat(table.test_from),
-        features=feature_views(table),
+        features=[view for view in ordered if not view.light],
+        light=[view for view in ordered if view.light],
         points=points_text,
         verdicts=VERDICTS,
     )
@@ -160,8 +165,24 @@ def journal_page(
     """Show the newest entries of the journal, and whether the whole of it holds."""
     with visit.home.transaction() as session:
         report = journal.verify_journal(session, visit.home.keys.verify)
-        entries = journal.entries(session, SHOWN_ENTRIES)
-    return render(request, "journal.html", report=report, entries=entries, act_labels=ACT_LABELS)
+        # Rows that were changed are not read out as if they had happened.
+        entries = journal.entries(session, SHOWN_ENTRIES) if report.ok else ()
+    return render(
+        request,
+        "journal.html",
+        report=report,
+        entries=entries,
+        act_labels=ACT_LABELS,
+        subject_labels=SUBJECT_LABELS,
+    )
+
+
+def _acts_on(model: ModelRow) -> tuple[tuple[str, str], ...]:
+    """Return the acts that a model's page offers: no approval without an audit that allows it."""
+    acts_of_state = ACTS[model.state]
+    if model.verdict in {None, "fail"}:
+        return tuple((act, name) for act, name in acts_of_state if act != "approve")
+    return acts_of_state
 
 
 def _committee(
@@ -179,7 +200,7 @@ def _committee(
         "committee.html",
         fault.status if fault else 200,
         models=models,
-        acts=ACTS,
+        acts={model.version: _acts_on(model) for model in models},
         verdicts=VERDICTS,
         vote_labels=VOTE_LABELS,
         refused=version,

@@ -12,7 +12,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api.families import family_name
 from api.home import Home
+from audits.report import around, percent
 from features.french import count, day
 from revue.offers import offer
 from revue.permissions import Permission, is_allowed
@@ -101,6 +103,9 @@ def _environment() -> Environment:
         day=day,
         moment=moment,
         number=count,
+        family=family_name,
+        percent=percent,
+        around=around,
         offer=lambda identifier: offer(identifier).label,
     )
     return environment

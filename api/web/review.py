@@ -22,7 +22,7 @@ from features.facts import Fact, FactKind, Facts
 from revue import queue, review
 from revue.offers import OFFERS
 from revue.permissions import Permission
-from revue.records import DecisionKind, Opinion, SignalView, State
+from revue.records import Opinion, SignalView, State
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -30,6 +30,11 @@ STEPS = ("Les faits", "Votre avis", "Le signal", "Votre décision")
 _AT_STEP = {State.TO_LOOK_AT: 1, State.VIEWED: 2, State.SIGNAL_SEEN: 3}
 
 SIDES: tuple[tuple[FactKind, str, str], ...] = (
+    (
+        "lien",
+        "Ce qui est enregistré du lien",
+        "Ni échange réciproque ni rendez-vous récent enregistré.",
+    ),
     ("besoin", "Besoins et difficultés déclarées", "Rien d'enregistré."),
     ("appui", "Points d'appui", "Rien d'enregistré : à demander à la personne."),
     ("service", "La part du service", "Aucune annulation ni attente du fait du service."),
@@ -252,7 +257,6 @@ def _show(
         withheld=withheld,
         outcome=acts.outcome_of(visit.home, signal),
         opinions=tuple(Opinion),
-        kinds=tuple(DecisionKind),
         offers=OFFERS,
         typed=_TYPED | (vars(typed) if typed else {}),
         fault=fault,

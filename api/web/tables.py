@@ -8,6 +8,9 @@ from markupsafe import Markup
 
 from modeles.table import ModelTable, TableFeature
 
+LIGHT_SPAN = 0.10
+"""A feature whose points all lie within this span hardly moves an estimate."""
+
 _WIDTH, _HEIGHT, _MARGIN = 300, 96, 10
 
 
@@ -29,20 +32,40 @@ class FeatureView:
     sentence: str
     picture: Markup
     bins: tuple[Bin, ...]
+    light: bool
+
+    @property
+    def flat(self) -> bool:
+        """Whether every bin shows the same points."""
+        return len({bin.points for bin in self.bins}) == 1
 
 
 def points_text(points: float) -> str:
-    """Write points with their sign and a French comma: ``+0,31``."""
-    return f"{points:+.2f}".replace("-", "−").replace(".", ",")
+    """Write points with their sign and a French comma: ``+0,31``; zero is ``+0,00``."""
+    return f"{round(points, 2) + 0.0:+.2f}".replace("-", "−").replace(".", ",")
 
 
 def feature_views(table: ModelTable) -> tuple[FeatureView, ...]:
     """Return the features of a table, those that weigh most first."""
     top = max((abs(p) for f in table.features for p in f.points), default=1.0) or 1.0
-    ordered = sorted(table.features, key=lambda f: min(f.points) - max(f.points))
+    ordered = sorted(table.features, key=_span, reverse=True)
     return tuple(
-        FeatureView(f.title, f.reason, _sentence(f), _picture(f, top), _bins(f)) for f in ordered
+        FeatureView(
+            title=f.title,
+            reason=f.reason,
+            sentence=_sentence(f),
+            picture=_picture(f, top),
+            bins=_bins(f),
+            light=_span(f) < LIGHT_SPAN,
+        )
+        for f in ordered
     )
+
+
+def _span(feature: TableFeature) -> float:
+    """Return how far apart the points of a feature lie, those without a value included."""
+    points = (*feature.points, feature.missing)
+    return max(points) - min(points)
 
 
 def _bins(feature: TableFeature) -> tuple[Bin, ...]:

@@ -69,6 +69,10 @@ _TRUTH = pa.schema(
 )
 
 
+class FolderHoldsOther(RebondError):
+    """Invented histories never take the place of anything else."""
+
+
 class NothingToSimulate(RebondError):
     """The numbers asked for leave no history to draw."""
 
@@ -139,6 +143,10 @@ def simulate(
         )
     last = round(months * YEAR / 12)
     calendar = Calendar(int(np.datetime64(until, "D").astype(np.int64)) - last, last)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth.json").is_file():
+        raise FolderHoldsOther(
+            f"{folder} holds files that are not a simulation; choose an empty or a new folder."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     seeds = np.random.SeedSequence(seed).spawn(-(-persons // _BLOCK))
     hidden: Hidden | None = None

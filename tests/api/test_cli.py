@@ -63,6 +63,7 @@ def test_a_command_without_a_home_says_what_to_do(tmp_path: Path) -> None:
         ("user", "add", "ana", "--role", "chief"),
         ("score", "--as-of", "tomorrow"),
         ("audit", "--predictions", "x.csv"),
+        ("audit", "--label", "y"),
         ("frobnicate",),
         ("train", "--fast"),
     ],
@@ -192,6 +193,47 @@ def test_the_demonstration_prints_its_accounts_and_fills_the_queue(demo_home: De
     assert demo_home.out["url"].endswith("/queue")
 
 
+def test_a_demonstration_that_fails_gives_the_earlier_one_back(
+    demo_home: DemoHome, tmp_path: Path
+) -> None:
+    home = demo_home.copy(tmp_path / "home").folder
+    before = snapshot(home)
+    ran = rebond("demo", "--no-serve", "--persons", "60", home=home)
+    assert ran.status == 1
+    assert "--persons" in ran.out["error"]
+    assert snapshot(home) == before
+    assert list(tmp_path.iterdir()) == [home]
+
+
+def test_a_demonstration_never_takes_the_place_of_a_home(home: Path) -> None:
+    before = snapshot(home)
+    assert "not a demonstration" in rebond("demo", "--no-serve", home=home).out["error"]
+    assert snapshot(home) == before
+
+
+def test_a_model_that_beats_no_rule_is_neither_chosen_nor_approved(
+    home: Path, tmp_path: Path
+) -> None:
+    """With labels drawn by lot, nothing can be learnt and nobody is asked to vote."""
+    folder = tmp_path / "lottery"
+    rebond("simulate", folder, "--persons", "400", "--seed", "2")
+    events = pd.read_parquet(folder / "events.parquet")
+    drawn = events["code"].mask(
+        events["code"].isin(["lien//interruption", "equipe//synthese"]), "equipe//synthese"
+    )
+    lot = (drawn == "equipe//synthese") & (events.index % 3 == 0)
+    events.assign(code=drawn.mask(lot, "lien//interruption")).to_parquet(folder / "events.parquet")
+    assert rebond("import", folder, home=home).status == 0
+    trained = rebond("train", home=home)
+    assert trained.status == 0
+    assert trained.out["chosen"] is None
+    assert "no model" in rebond("audit", home=home).out["error"]
+    rebond("user", "add", "anne", "--role", "committee", home=home)
+    refused = rebond("approve", "1", "--by", "anne", "--reason", "essai", home=home)
+    assert refused.status == 1
+    assert "does not beat" in refused.out["error"]
+
+
 def test_a_model_can_be_read_from_top_to_bottom(demo_home: DemoHome) -> None:
     ran = rebond("model", "show", "1", home=demo_home.folder)
     assert ran.status == 0
@@ -240,7 +282,7 @@ def test_s31_a_suspended_model_scores_nothing(demo_home: DemoHome, tmp_path: Pat
     assert stopped.out["state"] == "suspended"
     refused = rebond("score", "--as-of", "2026-10-26", home=home)
     assert refused.status == 1
-    assert "approved" in refused.out["error"]
+    assert "suspended" in refused.out["error"]
     resumed = rebond("resume", chosen, "--by", member, "--reason", "essai terminé", home=home)
     assert resumed.out["state"] == "approved"
 

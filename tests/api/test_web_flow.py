@@ -253,6 +253,27 @@ def test_a_control_says_so_after_the_view(house, claire):
     shown = page(claire, f"/situations/{control}")
     assert "tirée au sort" in shown
     assert FREQUENCY not in shown
+    assert "Signal non pertinent" not in shown
+    offered = claire.get(f"/api/v1/situations/{control}").json()["decisions"]
+    assert re.findall(r'name="kind" value="(\w+)"', shown) == offered
+    assert "team" in offered
+    asked = {"kind": "wrong_data", "reason": "Inexact."}
+    refused = post(claire, f"/situations/{control}/decision", **asked)
+    assert refused.status_code == 422
+    assert "choisissez une décision qui ne porte pas sur un signal" in read(refused)
+    program = claire.post(f"/api/v1/situations/{control}/decision", json=asked)
+    assert (program.status_code, program.json()["code"]) == (422, "NoSignalToDismiss")
+    suspend(house)
+    assert "Signal non pertinent" not in page(claire, f"/situations/{control}")
+
+
+def test_a_signal_can_be_dismissed(house, claire):
+    id = house.ids["signal"]
+    post(claire, f"/situations/{id}/view", opinion="no", why="")
+    post(claire, f"/situations/{id}/signal")
+    assert page(claire, f"/situations/{id}").count("Signal non pertinent") == 3
+    decided = post(claire, f"/situations/{id}/decision", kind="wrong_data", reason="Inexact.")
+    assert decided.status_code == 303
 
 
 @pytest.mark.safeguard
@@ -284,6 +305,8 @@ MINE = ("signal", "control", "second_signal")
 def test_s01_kinds_look_alike_before_the_reveal(house, claire):
     fields = [set(claire.get(f"/api/v1/situations/{house.ids[kind]}").json()) for kind in MINE]
     assert fields[0] == fields[1] == fields[2]
+    for kind in MINE:
+        assert claire.get(f"/api/v1/situations/{house.ids[kind]}").json()["decisions"] == []
     items = claire.get("/api/v1/queue").json()["items"]
     assert all(set(i) == {"id", "person", "team", "referent", "due_on", "state"} for i in items)
 

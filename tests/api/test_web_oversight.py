@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from dataclasses import replace
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
 import pytest
 
+from api.gate import OtherVersion, load_table
 from api.timeline import NARROW, WIDE, draw_timeline
 from api.web.acts import GENERIC_OUTCOME, Outcome, outcome_of
 from api.web.rendering import EMERGENCY, ROOM, person_label
@@ -17,7 +19,8 @@ from features.facts import describe, known_event
 from modeles.table import write_table
 from revue import committee
 from revue.records import SignalView, SituationKind
-from tests.api.web_home import VERSION, House, build, history, model_table, signal
+from revue.vault import store_identities
+from tests.api.web_home import CLI, NOW, VERSION, House, build, history, model_table, signal
 
 AVOIDED = (
     r"dossiers? à risque", r"profils? à risque", r"individus?", r"scores?", r"alertes?",
@@ -62,6 +65,36 @@ def test_two_members_approve_and_one_stops(house):
     assert "doute levé" in page
 
 
+def test_a_model_is_audited_before_it_can_be_approved(house):
+    with house.home.transaction() as session:
+        committee.register_model(
+            session,
+            version="2",
+            family="logistic",
+            table_hash="4" * 64,
+            protocol_hash="0" * 64,
+            data_hash="1" * 64,
+            chosen=False,
+            by=CLI,
+            now=NOW,
+        )
+    page = house.client("anne").get("/committee").text.replace("&#39;", "'")
+    other = page.split('id="2"', 1)[1].split("</section>", 1)[0]
+    assert "À auditer d'abord : <code>rebond audit 2</code>" in other
+    assert re.findall(r'formaction="/committee/2/(\w+)"', other) == ["reject"]
+    assert "button main" not in other
+    audited = page.split(f'id="{VERSION}"', 1)[1].split("</section>", 1)[0]
+    assert re.findall(r'formaction="[^"]*/(\w+)"', audited) == ["approve", "reject"]
+    assert "À auditer d'abord" not in audited
+
+
+@pytest.mark.parametrize("path", ["/models", f"/models/{VERSION}", "/audits"])
+def test_families_are_named_in_french(house, path):
+    page = house.client("anne").get(path).text
+    assert "modèle additif" in page
+    assert "additive" not in page
+
+
 def test_a_refused_vote_says_why_and_keeps_the_reason(house):
     anne = house.client("anne")
     without = vote(anne, "approve", reason="lu en entier")
@@ -90,6 +123,38 @@ def test_a_model_is_read_whole(house):
     assert table["version"] == VERSION
 
 
+def test_light_lines_are_one_table_and_all_printed(house):
+    table = model_table()
+    light = replace(
+        table.features[1],
+        name="rdv_honore_90",
+        title="Rendez-vous honorés en 90 jours",
+        points=(-0.03, 0.0699),
+        missing=0.01,
+    )
+    views = feature_views(replace(table, features=(light, *table.features)))
+    assert [(view.title, view.light) for view in views] == [
+        (table.features[0].title, False),
+        (table.features[1].title, False),
+        (light.title, True),
+    ]
+    heavy_without_value = replace(light, missing=0.08)
+    assert not feature_views(replace(table, features=(heavy_without_value,)))[0].light
+
+    flat = replace(light, name="flat", title="Messages", points=(-0.001, 0.001), missing=0.0)
+    changed = replace(table, features=(light, flat, *table.features))
+    write_table(changed, house.home.model_folder(VERSION) / "table.json", house.home.keys.sign)
+    page = house.client("sonia").get(f"/models/{VERSION}").text.replace("&#39;", "'")
+    assert "4 lignes, celles qui pèsent" in page
+    assert page.count('class="shape"') == 2
+    lines = page.split("Lignes légères", 1)[1]
+    assert light.title in lines
+    for bin in views[2].bins:
+        assert f"{bin.where} <b>{bin.points}</b>" in lines
+    assert "sans valeur" in lines
+    assert "partout <b>+0,00</b>" in lines.split(flat.title, 1)[1]
+
+
 def test_every_bin_of_a_table_is_shown():
     for view, feature in zip(feature_views(model_table()), model_table().features, strict=True):
         assert len(view.bins) == len(feature.points) + 1
@@ -108,7 +173,8 @@ def test_an_audit_is_shown_in_short_and_whole(house):
     dina = house.client("dina")
     page = dina.get(f"/audits/{VERSION}").text.replace("&#39;", "'")
     assert "ne peut pas être évalué" in page
-    assert "41,0 %" in page
+    assert "41\u202f%" in page
+    assert "environ 910 personnes" in page
     assert "non montré" in page
     report = dina.get(f"/audits/{VERSION}/report")
     assert "Rapport entier." in report.text
@@ -143,6 +209,12 @@ def test_the_journal_is_verified_and_read(house):
     page = dina.get("/journal").text
     assert "Le journal est entier" in page
     assert "enregistre un modèle" in page
+    with house.home.transaction() as session:
+        store_identities(session, house.home.keys, [("p", "P9", "Aïcha B.", "{}")], by=CLI, now=NOW)
+    page = dina.get("/journal").text
+    assert "coffre des identités" in page
+    assert "<code>vault" not in page
+    assert "<code>directory" not in page
     program = dina.get("/api/v1/journal").json()
     assert program["ok"] is True
     assert program["size"] >= len(program["entries"]) > 0
@@ -230,3 +302,41 @@ def test_labels_are_escaped():
     event = known_event(date(2026, 11, 1), date(2026, 11, 1), "x//<script>")
     svg = draw_timeline(describe(date(2026, 11, 16), date(2026, 10, 1), [event]))
     assert "<script>" not in svg
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("audit.html", "/audits/{}/report"),
+        ("audit.json", "/audits/{}"),
+        ("audit.json", "/api/v1/audits/{}"),
+    ],
+)
+def test_s11_an_audit_changed_on_disk_is_not_shown(house, name, path):
+    file = house.home.report_folder(VERSION) / name
+    file.write_text(file.read_text(encoding="utf-8").replace("cannot_assess", "pass") + " ")
+    assert house.client("anne").get(path.format(VERSION)).status_code == 409
+
+
+@pytest.mark.safeguard
+def test_s31_another_versions_table_is_not_read_in_its_place(house):
+    other = house.home.model_folder("8")
+    other.mkdir()
+    (other / "table.json").write_bytes(
+        (house.home.model_folder(VERSION) / "table.json").read_bytes()
+    )
+    with pytest.raises(OtherVersion, match="8"):
+        load_table(house.home, "8")
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("path", ["/journal", "/api/v1/journal"])
+def test_s22_the_page_of_a_changed_journal_says_so(house, path):
+    with sqlite3.connect(house.home.database) as database:
+        database.execute("DROP TRIGGER journal_entries_unchanged")
+        database.execute("UPDATE journal_entries SET at = 'hier' WHERE act = 'record_audit'")
+    database.close()
+    shown = house.client("dina").get(path)
+    assert shown.status_code == 200
+    assert "n'est pas entier" in shown.text.replace("&#39;", "'") or not shown.json()["ok"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from api.gate import file_hash
 from api.home import Home, create_home
 from api.settings import Danger, Settings
 from api.web.app import create_app
@@ -28,7 +29,7 @@ with warnings.catch_warnings():
 PASSWORD = "une phrase de passe"
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 AS_OF = date(2026, 11, 16)
-VERSION = "additif-2026-11"
+VERSION = "7"
 CLI = Actor("cli:test", None, None)
 
 PEOPLE = {
@@ -166,7 +167,7 @@ def model_table() -> ModelTable:
         horizon_days=90,
         intercept=-2.4,
         features=(steps, line),
-        calibration=Calibration(1.0, 0.0, ((-4.0, 0.01, 0.03), (0.0, 0.4, 0.6))),
+        calibration=Calibration(1.0, 0.0, 0.0, 0.0, ((-4.0, 0.01, 0.03), (0.0, 0.4, 0.6))),
         cut=-1.9,
         trained_until="2026-05-04",
         test_from="2026-05-04",
@@ -188,7 +189,7 @@ def audit() -> dict[str, object]:
     finding = {
         "attribute": "interprete", "metric": "recall_at_capacity", "groups": groups,
         "gap": 0.06, "gap_low": 0.0, "gap_high": 0.24, "p_value": 0.4,
-        "verdict": "cannot_assess", "persons_needed": 900,
+        "verdict": "cannot_assess", "persons_needed": 903,
     }  # fmt: skip
     return {"verdict": "cannot_assess", "findings": [finding]}
 
@@ -200,6 +201,13 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
         danger=Danger(crip="01 23 45 67 89", on_call="Astreinte : 06 12 34 56 78"),
     )
     home = create_home(folder, folder / "keys", settings, lambda: NOW)
+    home.report_folder(VERSION).mkdir(parents=True)
+    (home.report_folder(VERSION) / "audit.json").write_text(json.dumps(audit()), encoding="utf-8")
+    (home.report_folder(VERSION) / "audit.html").write_text(
+        "<!doctype html><html lang=fr><title>Audit</title><style>p{margin:1em}</style>"
+        "<p>Rapport entier.</p></html>",
+        encoding="utf-8",
+    )
     with home.transaction() as session:
         for login, role, team in USERS:
             accounts.create_user(
@@ -228,8 +236,8 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
             session,
             version=VERSION,
             verdict="cannot_assess",
-            audit_hash="2" * 64,
-            report_hash="3" * 64,
+            audit_hash=file_hash(home.report_folder(VERSION) / "audit.json"),
+            report_hash=file_hash(home.report_folder(VERSION) / "audit.html"),
             by=CLI,
             now=NOW,
         )
@@ -261,13 +269,6 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
         ]
     home.model_folder(VERSION).mkdir(parents=True)
     write_table(model_table(), home.model_folder(VERSION) / "table.json", home.keys.sign)
-    home.report_folder(VERSION).mkdir(parents=True)
-    (home.report_folder(VERSION) / "audit.json").write_text(json.dumps(audit()), encoding="utf-8")
-    (home.report_folder(VERSION) / "audit.html").write_text(
-        "<!doctype html><html lang=fr><title>Audit</title><style>p{margin:1em}</style>"
-        "<p>Rapport entier.</p></html>",
-        encoding="utf-8",
-    )
     kinds = {person: kind for kind, person in PEOPLE.items()}
     return House(home, {kinds[row.person]: row.id for row in rows})
 

@@ -44,7 +44,7 @@ def test_trend_takes_the_shortest_window_wherever_it_stands() -> None:
 
 
 SENTENCES = [
-    ("count", 28, 0.0, "0 visite depuis le 2 mai 2026."),
+    ("count", 28, 0.0, "Aucun fait enregistré (visites) depuis le 2 mai 2026."),
     ("count", 28, 1.0, "1 visite depuis le 2 mai 2026."),
     ("count", 29, 2.0, "2 visites depuis le 1er mai 2026."),
     ("active_days", 90, 1.0, "1 jour avec visites depuis le 1er mars 2026."),

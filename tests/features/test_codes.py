@@ -73,6 +73,11 @@ def test_labels_and_lanes_are_plain_and_complete() -> None:
     assert families - LANES.keys() == {"fin", "lien", "langue"}
 
 
+def test_the_lane_of_contacts_does_not_promise_an_exchange() -> None:
+    lanes = {lane("contact//visite"), lane("contact//message"), lane("contact//sans_reponse")}
+    assert lanes == {"Contacts et tentatives"}
+
+
 def test_an_unknown_code_is_shown_as_it_came() -> None:
     assert label("autre//chose") == "autre//chose" and lane("autre//chose") == OTHER_LANE
     assert label("rdv//honore") == "Rendez-vous honoré" and lane("RDV//x") == "Rendez-vous"

@@ -38,9 +38,9 @@ def test_the_last_exchange_counts_where_both_were_there() -> None:
     )
 
 
-@pytest.mark.parametrize(("days", "kind"), [(28, "appui"), (29, "besoin")])
-def test_an_exchange_within_a_review_period_is_a_strength(days: int, kind: str) -> None:
-    assert facts((days, "contact//visite")).facts[0].kind == kind
+def test_what_nobody_declared_is_not_a_need() -> None:
+    some = [(40, "contact//visite"), (9, "rdv//honore"), (5, "rdv//non_honore")]
+    assert [fact.kind for fact in facts(*some).facts] == ["lien", "lien", "lien"]
 
 
 def test_appointments_are_counted_with_what_was_kept() -> None:
@@ -70,6 +70,28 @@ def test_what_is_missing_is_said() -> None:
     explored = facts((365, "logement//relance"), (366, "emploi//fin_contrat"))
     assert not any("le logement" in m for m in explored.missing)
     assert any("l'emploi" in m for m in explored.missing)
+
+
+def test_a_return_counts_the_present_stay_only() -> None:
+    entered = AS_OF - timedelta(days=29)
+    codes = ("contact//visite", "rdv//honore", "rdv//non_honore", "droits//ouverture", "logement")
+    before, within = (
+        [known_event(AS_OF - timedelta(days=d), AS_OF, code) for code in codes] for d in (30, 29)
+    )
+    empty = describe(AS_OF, entered, before)
+    assert len(empty.events) == len(codes) and empty.facts == ()
+    assert empty.missing[:2] == (
+        "Aucun échange réciproque enregistré pour ce séjour.",
+        "Rien d'enregistré sur le logement depuis le 1er mai 2026 : non exploré ou non saisi.",
+    )
+    assert not any("plus d'une semaine" in line for line in empty.missing)
+    both = describe(AS_OF, entered, [*before, *within])
+    assert [fact.text for fact in both.facts[1:]] == [
+        "1 rendez-vous honoré depuis le 1er mai 2026.",
+        "1 rendez-vous sur 2 non honoré depuis le 1er mai 2026, motif inconnu.",
+        "1 droit ouvert depuis le 1er mai 2026.",
+    ]
+    assert "5 faits saisis plus d'une semaine après, sur 5." in both.missing
 
 
 def test_late_entries_are_counted() -> None:

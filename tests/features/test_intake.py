@@ -13,10 +13,12 @@ import pytest
 
 from features.errors import RebondError
 from features.intake import (
+    AmbiguousFile,
+    AttributeMissing,
     Extract,
     IdentifierFound,
-    ImportRefused,
     MissingFile,
+    NoPersons,
     OverlappingStays,
     TooManyFaults,
     UnreadableFile,
@@ -92,10 +94,26 @@ class Fault:
 
 
 HEAD = "person_id,occurred_at,code\n"
+GOOD = "P1,2024-02-01,rdv\n"
 REFUSED = {
     "no persons": Fault(remove("persons.csv"), MissingFile, ("persons.csv",)),
     "no events": Fault(remove("events.csv"), MissingFile, ("events.csv",)),
-    "no protocol": Fault(remove("protocol.toml"), InvalidProtocol, ("protocol.toml",)),
+    "no protocol": Fault(
+        remove("protocol.toml"), MissingFile, ("protocol.toml is missing in in/", "--protocol")
+    ),
+    "twice, as CSV and Parquet": Fault(
+        lambda folder: write_parquet(folder / "events.parquet", [event()], ("person_id",)),
+        AmbiguousFile,
+        ("in/", "both events.csv and events.parquet"),
+    ),
+    "optional file twice": Fault(
+        lambda folder: [
+            write_csv(folder / "sensitive.csv", [], ("person_id", "attribute", "value")),
+            write_parquet(folder / "sensitive.parquet", [], ("person_id", "attribute", "value")),
+        ],
+        AmbiguousFile,
+        ("sensitive.csv", "sensitive.parquet"),
+    ),
     "no team column": Fault(
         drop_column("persons", "team"), WrongColumns, ("persons.csv", "'team'")
     ),
@@ -111,23 +129,79 @@ REFUSED = {
         ("events.csv", "'code_1'"),
     ),
     "no header": Fault(text("events.csv", "P1,2024-02-01,rdv\n"), WrongColumns, ("events.csv",)),
-    "empty file": Fault(text("events.csv", ""), ImportRefused, ("events.csv",)),
+    "empty file": Fault(
+        text("events.csv", ""),
+        UnreadableFile,
+        ("events.csv is empty: it needs a header line with person_id, occurred_at, code.",),
+    ),
+    "blank lines only": Fault(
+        text("persons.csv", "\n \n"),
+        UnreadableFile,
+        ("persons.csv is empty: it needs a header line with person_id, entered_on, left_on, team",),
+    ),
+    "nobody": Fault(persons(), NoPersons, ("persons has a header but no rows",)),
+    "nobody in Parquet": Fault(
+        lambda folder: [
+            remove("persons.csv")(folder),
+            write_parquet(folder / "persons.parquet", [], PERSONS_COLUMNS),
+        ],
+        NoPersons,
+        ("persons has a header but no rows",),
+    ),
+    "tabs": Fault(
+        text("persons.csv", "\t".join(PERSONS_COLUMNS) + "\nP1\t2024-01-01\t\tA, B\t\t\n"),
+        WrongColumns,
+        (
+            "persons.csv lacks the column 'entered_on'; it needs person_id, entered_on, left_on, "
+            "team, referent, informed_on. ",
+            "lower case",
+            "separated by , or ;",
+        ),
+    ),
+    "capital header": Fault(
+        text("events.csv", HEAD.title() + "P1,2024-02-01,rdv\n"),
+        WrongColumns,
+        ("events.csv lacks the column 'code'; it needs person_id, occurred_at, code. ", "lower"),
+    ),
     "too many cells": Fault(
-        text("events.csv", HEAD + "P1,2024-02-01,rdv,secret-4711\n"), ImportRefused, ("events",)
+        text("events.csv", HEAD + GOOD * 5 + "P1,2024-02-01,rdv,secret-4711\n" + GOOD),
+        UnreadableFile,
+        ("events.csv: row 7 has 4 values, the header has 3.",),
+    ),
+    "too many cells late": Fault(
+        text("events.csv", HEAD + GOOD * 30_000 + "P1,2024-02-01,rdv,secret-4711\n"),
+        UnreadableFile,
+        ("events.csv: row 30002 has 4 values, the header has 3.",),
+    ),
+    "too many cells everywhere": Fault(
+        text("events.csv", HEAD + "P1,2024-02-01,rdv,secret-4711\n" * 5),
+        UnreadableFile,
+        ("row 2 has 4 values, row 3 has 4 values, row 4 has 4 values, the header has 3.",),
     ),
     "too few cells": Fault(
-        text("events.csv", HEAD + "P1,2024-02-01,rdv\nP1,secret-4711\n"), ImportRefused, ("events",)
+        text("events.csv", HEAD.replace(",", ";") + "P1;2024-02-01;rdv\nP1;secret-4711\n"),
+        UnreadableFile,
+        ("events.csv: row 3 has 2 values, the header has 3.",),
     ),
     "too few cells first": Fault(
-        text("events.csv", HEAD + "secret-4711\nP1,2024-02-01,rdv\n"), ImportRefused, ("events",)
+        text("events.csv", HEAD + "secret-4711\n" + GOOD),
+        UnreadableFile,
+        ("events.csv: row 2 has 1 value, the header has 3.",),
     ),
     "open quote": Fault(
-        text("events.csv", HEAD + 'P1,2024-02-01,"secret-4711\n'), UnreadableFile, ("events.csv",)
+        text("events.csv", HEAD + GOOD + 'P1,2024-02-01,"secret-4711\n'),
+        UnreadableFile,
+        ("events.csv: row 3 cannot be split", "quotation mark"),
+    ),
+    "mixed line ends": Fault(
+        text("events.csv", HEAD + "P1,2024-02-01,rdv\r\n" + GOOD),
+        UnreadableFile,
+        ("events.csv cannot be read", "UTF-8"),
     ),
     "not UTF-8": Fault(
-        text("events.csv", (HEAD + "P1,2024-02-01,été\n").encode("latin-1")),
+        text("events.csv", (HEAD + GOOD + "P1,2024-02-01,été\n").encode("latin-1")),
         UnreadableFile,
-        ("events.csv", "UTF-8"),
+        ("events.csv: row 3 is not UTF-8",),
     ),
     "not Parquet": Fault(
         lambda folder: [
@@ -163,17 +237,19 @@ REFUSED = {
         ("events.parquet", "person_id"),
     ),
     "overlapping stays": Fault(
-        persons(stay(left="2024-03-02"), stay(entered="2024-03-01")),
+        persons(stay(left="2024-03-02"), stay("P2"), stay(entered="2024-03-01")),
         OverlappingStays,
-        ("persons", "2024-03-01"),
+        ("persons", "rows 2 and 4 (entered_on 2024-03-01)", "on the day a stay ends"),
     ),
     "open stay before": Fault(
-        persons(stay(), stay(entered="2024-03-01")), OverlappingStays, ("2024-03-01",)
+        persons(stay(entered="2024-03-01"), stay()),
+        OverlappingStays,
+        ("rows 3 and 2 (entered_on 2024-03-01)",),
     ),
     "duplicate stay": Fault(
         persons(stay(left="2024-02-01"), stay(left="2024-02-01")),
         OverlappingStays,
-        ("2024-01-01",),
+        ("rows 2 and 3 (entered_on 2024-01-01)", "1 in all"),
     ),
     "duplicate stay of one day": Fault(
         persons(stay(left="2024-01-01"), stay(left="2024-01-01")),
@@ -233,12 +309,40 @@ def test_a_spoilt_folder_is_refused_in_one_sentence_and_changes_nothing(
     sentence = str(refusal.value)
     assert all(words in sentence for words in fault.said), sentence
     assert "\n" not in sentence and "secret-4711" not in sentence and "P1" not in sentence
+    assert sentence.endswith(".") and ".." not in sentence and "Line:" not in sentence
     assert before and contents(store.folder) == before
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, keys: Keyring) -> None:
     with pytest.raises(MissingFile, match="not a folder"):
         read_folder(tmp_path / "nowhere", keys)
+
+
+def test_a_protocol_that_is_not_there_is_named_as_it_was_given(
+    tmp_path: Path, keys: Keyring
+) -> None:
+    with pytest.raises(InvalidProtocol, match=r"^there is no protocol at nope\.toml\.$"):
+        read_folder(write_folder(tmp_path), keys, Path("nope.toml"))
+
+
+ON_GENDER = protocol_text(audit='[audit]\nattributes = ["genre", "gendre"]')
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+@pytest.mark.parametrize("rows", [[], [{"person_id": "P1", "attribute": "genre", "value": "f"}]])
+def test_an_attribute_that_sensitive_does_not_know_is_refused(
+    rows: list[Row], parquet: bool, tmp_path: Path, keys: Keyring
+) -> None:
+    folder = write_folder(tmp_path, sensitive=rows, protocol=ON_GENDER, parquet=parquet)
+    with pytest.raises(AttributeMissing, match=f"sensitive: .*'{'gendre' if rows else 'genre'}'"):
+        read_folder(folder, keys)
+
+
+def test_without_a_sensitive_file_the_protocol_may_name_attributes(
+    tmp_path: Path, keys: Keyring
+) -> None:
+    extract = read_folder(write_folder(tmp_path, protocol=ON_GENDER), keys)
+    assert extract.sensitive.empty and extract.protocol.audit.attributes == ("genre", "gendre")
 
 
 def test_no_readable_date_and_no_extract_toml_is_refused(tmp_path: Path, keys: Keyring) -> None:
@@ -257,20 +361,25 @@ ROWS: dict[str, tuple[str, list[Row], str, str]] = {
         "events",
         [event(occurred="31/12/2024-secret")],
         "occurred_at",
-        "cannot be read as a date",
+        "cannot be read as a date (expected 2025-12-31)",
     ),
     "no such day": (
         "events",
         [event(occurred="2024-02-30")],
         "occurred_at",
-        "cannot be read as a date",
+        "cannot be read as a date (expected 2025-12-31)",
     ),
-    "infinity": ("events", [event(occurred="infinity")], "occurred_at", "cannot be read as a date"),
+    "infinity": (
+        "events",
+        [event(occurred="infinity")],
+        "occurred_at",
+        "cannot be read as a date (expected 2025-12-31)",
+    ),
     "year 10000": (
         "events",
         [event(occurred="10000-01-01")],
         "occurred_at",
-        "cannot be read as a date",
+        "cannot be read as a date (expected 2025-12-31)",
     ),
     "before 1900": ("events", [event(occurred="1899-12-31")], "occurred_at", "is before 1900"),
     "long before": ("events", [event(occurred="-infinity")], "occurred_at", "is before 1900"),
@@ -296,19 +405,19 @@ ROWS: dict[str, tuple[str, list[Row], str, str]] = {
         "events",
         [event(recorded_at="secret")],
         "recorded_at",
-        "cannot be read as a date",
+        "cannot be read as a date (expected 2025-12-31)",
     ),
     "value no number": (
         "events",
         [event(numeric_value="secret")],
         "numeric_value",
-        "cannot be read as a number",
+        "cannot be read as a number (expected 1.5)",
     ),
     "value infinite": (
         "events",
         [event(numeric_value="inf")],
         "numeric_value",
-        "cannot be read as a number",
+        "cannot be read as a number (expected 1.5)",
     ),
     "deletes nothing": (
         "events",
@@ -334,7 +443,7 @@ ROWS: dict[str, tuple[str, list[Row], str, str]] = {
         "persons",
         [stay("S", informed_on="oui-secret")],
         "informed_on",
-        "cannot be read as a date",
+        "cannot be read as a date (expected 2025-12-31)",
     ),
     "sensitive of nobody": (
         "sensitive",

@@ -14,7 +14,7 @@ from features.catalogue import catalogue
 from features.codes import FORBIDDEN_FAMILIES, LABELS, family
 from features.protocol import read_protocol
 from features.simulation import simulate
-from features.simulation.folder import NothingToSimulate
+from features.simulation.folder import FolderHoldsOther, NothingToSimulate
 from features.simulation.histories import RECIPROCAL, SILENCE, TEAMS
 from features.simulation.recording import GapOutOfReach
 
@@ -262,3 +262,10 @@ def test_few_people_are_possible_nobody_is_not(tmp_path: Path) -> None:
     assert simulate(tmp_path, persons=1, months=8, until=UNTIL).gap is None
     with pytest.raises(NothingToSimulate):
         simulate(tmp_path, persons=0, until=UNTIL)
+
+
+def test_nothing_else_is_ever_written_over(tmp_path: Path) -> None:
+    (tmp_path / "persons.csv").write_text("mine")
+    with pytest.raises(FolderHoldsOther, match="empty or a new folder"):
+        simulate(tmp_path, persons=60, months=12, seed=1, until=date(2026, 11, 23))
+    assert (tmp_path / "persons.csv").read_text() == "mine"

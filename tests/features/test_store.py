@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.intake import read_folder
 from features.keys import Keyring, create_keys
-from features.store import EmptyStore, EventStore, ImportRunning
+from features.store import EmptyStore, EventStore, ImportRunning, OlderExtract, ProtocolText
 from features.tables import EVENTS, STAYS
 
 from .builders import Row, contents, event, protocol_text, stay, write_folder
@@ -142,12 +143,40 @@ def test_stays_are_those_of_the_newest_import_that_names_the_person(
     assert len(store.stays()) == 2
 
 
-def test_the_day_of_the_store_never_goes_back(
+def test_an_older_extract_is_refused_and_changes_nothing(
     store: EventStore, tmp_path: Path, keys: Keyring
 ) -> None:
     add(store, write_folder(tmp_path / "one", extracted_on="2024-12-31"), keys)
-    add(store, write_folder(tmp_path / "two", extracted_on="2024-06-30"), keys)
-    assert str(store.extracted_on) == "2024-12-31"
+    before = contents(store.folder)
+    gone = [stay(left="2024-06-01", team="sud")]
+    older = write_folder(tmp_path / "two", gone, SOME[:3], extracted_on="2024-12-30")
+    with pytest.raises(OlderExtract, match=r"of 2024-12-30,.* of 2024-12-31: .*extract\.toml"):
+        add(store, older, keys)
+    assert contents(store.folder) == before
+
+    # The same day again is a correction, and holds.
+    add(store, write_folder(tmp_path / "three", gone, extracted_on="2024-12-31"), keys)
+    assert store.stays()["team"].tolist() == ["sud"]
+
+
+def test_a_first_import_that_fails_leaves_no_folder(
+    store: EventStore, tmp_path: Path, keys: Keyring
+) -> None:
+    extract = read_folder(write_folder(tmp_path / "in"), keys)
+    with pytest.raises(RuntimeError), store.adding(extract):
+        raise RuntimeError
+    assert not store.folder.exists()
+
+
+def test_the_manifest_tells_tables_with_rows_and_the_protocol_without(
+    store: EventStore, tmp_path: Path, keys: Keyring
+) -> None:
+    add(store, write_folder(tmp_path / "in", TWO_PEOPLE, SOME), keys)
+    held = store.manifest
+    assert [s.rows for s in held.events] == [4] and [s.rows for s in held.stays] == [3]
+    assert held.protocol is not None
+    text = (store.folder / held.protocol.file).read_bytes()
+    assert held.protocol == ProtocolText(held.protocol.file, hashlib.sha256(text).hexdigest())
 
 
 def test_of_two_rows_said_at_one_moment_the_later_import_stands_last(
@@ -181,7 +210,7 @@ def test_s07_no_identifier_stands_in_any_stored_byte(
     )
     add(store, folder, keys)
     stored = contents(store.folder)
-    assert len(stored) == 5
+    assert len(stored) == 4
     for name, content in stored.items():
         assert b"CANARY" not in content and "CANARY" not in name
     for table in (store.events(), store.stays()):

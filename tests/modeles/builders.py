@@ -48,7 +48,7 @@ def training(rows: int = 1500, seed: int = 0) -> Training:
     )
     logit = -2.0 + 0.4 * values[:, 0] + 0.02 * np.nan_to_num(values[:, 1], nan=60.0) - values[:, 2]
     label = (rng.random(len(person)) < 1 / (1 + np.exp(-logit))).astype(np.int64)
-    return Training(features, values, label, person, person % FOLDS, seed)
+    return Training(features, values, label, person, person, person % FOLDS, seed)
 
 
 def table(version: str = "1") -> ModelTable:
@@ -69,7 +69,7 @@ def table(version: str = "1") -> ModelTable:
         horizon_days=90,
         intercept=-2.5,
         features=(steps, line),
-        calibration=Calibration(1.0, 0.0, ((-5.0, 0.001, 0.02), (0.0, 0.4, 0.6))),
+        calibration=Calibration(1.0, 0.0, 0.0, 0.0, ((-5.0, 0.001, 0.02), (0.0, 0.4, 0.6))),
         cut=-1.5,
         trained_until=date(2026, 1, 5).isoformat(),
         test_from=date(2026, 1, 5).isoformat(),

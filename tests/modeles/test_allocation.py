@@ -54,6 +54,23 @@ def test_a_full_referent_is_skipped_and_the_next_situation_served() -> None:
     assert found.unserved == 3
 
 
+def test_full_referents_leave_their_share_to_the_draw() -> None:
+    """Signals that took every place in reach would leave nothing to compare them with."""
+    found = allocate(
+        claimants(60, referents=4), Capacity(per_review=100, per_referent=5), DRAW, cut=0
+    )
+    assert len(found.signals) == 18
+    assert len(found.controls) == 2
+
+
+def test_the_probability_of_a_draw_is_among_those_it_could_reach() -> None:
+    crowd = [Claimant(f"full{i}", "full", -1.0, 0, 0) for i in range(40)]
+    crowd += [Claimant(f"free{i}", None, -2.0, 0, 0) for i in range(50)]
+    capacity = Capacity(per_review=20, per_referent=2, control_share=0.5)
+    found = allocate(crowd, capacity, DRAW, cut=0, load={"full": 2})
+    assert found.control_probability == len(found.controls) / (50 - len(found.signals))
+
+
 def test_somebody_without_referent_takes_a_place_of_the_whole_only() -> None:
     crowd = [Claimant(f"p{i}", None, -float(i), 0, 0) for i in range(5)]
     found = allocate(crowd, Capacity(per_review=4, per_referent=1, control_share=0), DRAW, cut=0)

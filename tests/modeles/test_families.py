@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,8 +24,8 @@ def quiet(_: str) -> None:
 
 def as_table(lines: Lines) -> ModelTable:
     return ModelTable(
-        "1", "x", "x", 90, lines.intercept, lines.features, Calibration(1, 0, ()), 0.0, "", "", {},
-        lines.bags,
+        "1", "x", "x", 90, lines.intercept, lines.features, Calibration(1, 0, 0, 0, ()),
+        0.0, "", "", {}, lines.bags,
     )  # fmt: skip
 
 
@@ -66,11 +68,18 @@ def test_a_fit_is_the_same_again(fitted: tuple[AdditiveFamily, ModelTable]) -> N
     assert as_table(family.fit(training(), quiet)).hash == table.hash
 
 
-def test_the_additive_family_keeps_the_protocols_sign() -> None:
-    table = as_table(Additive().fit(training(), quiet))
+def test_the_protocols_sign_is_kept_even_against_the_data(
+    fitted: tuple[AdditiveFamily, ModelTable],
+) -> None:
+    family, table = fitted
     points = np.array(table.features[0].points)
     assert (np.diff(points) >= -1e-12).all()
     assert points[-1] > points[0]
+    against = training()
+    turned = replace(against.features[0], sign=-1)
+    wrong = replace(against, features=(turned, *against.features[1:]))
+    points = np.array(as_table(family.fit(wrong, quiet)).features[0].points)
+    assert (np.diff(points) <= 1e-12).all()
 
 
 def test_a_bag_never_sees_its_own_fold() -> None:

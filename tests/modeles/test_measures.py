@@ -144,22 +144,41 @@ def test_a_perfectly_calibrated_forecast_has_a_small_error() -> None:
     assert expected_calibration_error(truth, probability**3) > 0.1
 
 
-def test_platt_finds_the_map_that_made_the_labels() -> None:
+def test_the_map_that_made_the_labels_is_found() -> None:
     rng = np.random.default_rng(0)
-    scores = rng.normal(size=12_000)
-    label = (rng.random(12_000) < 1 / (1 + np.exp(-(0.7 * scores - 1.5)))).astype(int)
-    found = calibrate(scores, label, np.arange(12_000) // 3, seed=0)
-    assert found.slope == pytest.approx(0.7, abs=0.08)
-    assert found.intercept == pytest.approx(-1.5, abs=0.08)
-    middle, low, high = found.probability(0.0)
-    assert low < middle < high
+    scores = rng.normal(size=20_000)
+    truth = 0.7 * scores - 1.5 + 0.8 * np.maximum(scores - np.quantile(scores, 0.8), 0.0)
+    label = (rng.random(20_000) < 1 / (1 + np.exp(-truth))).astype(int)
+    found = calibrate(scores, label, np.arange(20_000) // 3, seed=0)
+    for score in (-1.5, 0.0, 1.5, 2.5):
+        expected = 0.7 * score - 1.5 + 0.8 * max(score - found.knot, 0.0)
+        middle, low, high = found.probability(score)
+        assert middle == pytest.approx(1 / (1 + np.exp(-expected)), abs=0.04)
+        assert low <= middle <= high
+        assert found.score(middle) == pytest.approx(score, abs=1e-9)
 
 
-def test_platt_bears_separable_scores_and_rare_outcomes() -> None:
+def test_the_band_is_about_the_frequency_and_wider_for_fewer_households() -> None:
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=6_000)
+    label = (rng.random(6_000) < 1 / (1 + np.exp(-(scores - 1.5)))).astype(int)
+    many = calibrate(scores, label, np.arange(6_000), seed=0)
+    # The same rows of a tenth of the households, each with ten alike.
+    order = np.argsort(scores)
+    few = calibrate(scores[order], label[order], np.arange(6_000) // 10, seed=0)
+    _, low, high = many.probability(0.0)
+    assert 0.02 < high - low < 0.12
+    widths = [(c.probability(2.0)[2] - c.probability(2.0)[1]) for c in (many, few)]
+    assert widths[1] > 0.5 * widths[0]
+
+
+def test_the_map_never_falls_and_bears_separable_scores_and_rare_outcomes() -> None:
     scores = np.linspace(-3, 3, 200)
-    label = (scores > 2.9).astype(int)
-    found = calibrate(scores, label, np.arange(200), seed=0)
-    assert np.isfinite([found.slope, found.intercept]).all()
+    for label in ((scores > 2.9), (np.abs(scores) < 0.5), (scores < -1)):
+        found = calibrate(scores, label.astype(int), np.arange(200), seed=0)
+        if found.slope > 0:
+            assert (np.diff(found.probabilities(scores)) >= 0).all()
+        assert np.isfinite([found.slope, found.intercept, found.bend]).all()
 
 
 def test_the_cut_fills_the_signal_places_of_a_typical_date() -> None:

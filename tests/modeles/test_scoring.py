@@ -38,8 +38,16 @@ def test_what_speaks_against_is_said_too() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    signal = explain(table(), FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
+    steps, line = table().features
+    silent = replace(table(), features=(steps, replace(line, missing=0.0)))
+    signal = explain(silent, FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
     assert signal.missing[0] == "Aucun fait enregistré (contacts)."
+
+
+def test_what_is_missing_is_said_once() -> None:
+    signal = explain(table(), FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
+    assert "Aucun fait enregistré (contacts)." in [r.text for r in signal.reasons]
+    assert "Aucun fait enregistré (contacts)." not in signal.missing
 
 
 def test_the_estimate_is_a_natural_frequency_in_its_band() -> None:
@@ -56,7 +64,8 @@ def test_a_signal_is_read_back_equal() -> None:
 def test_reasons_are_few_and_add_up_to_the_score(family: Logistic | Additive) -> None:
     rows = training()
     fitted = replace(
-        as_table(family.fit(rows, quiet)), calibration=Calibration(1.0, 0.0, ((0.0, 0.1, 0.2),))
+        as_table(family.fit(rows, quiet)),
+        calibration=Calibration(1.0, 0.0, 0.0, 0.0, ((0.0, 0.1, 0.2),)),
     )
     for values in rows.values[:50]:
         signal = explain(fitted, rows.features, values, AS_OF, VALID)

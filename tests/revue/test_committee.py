@@ -177,6 +177,8 @@ ALLOWED = {
     (PROPOSED, reject): ModelState.REJECTED,
     (ONE, approve): APPROVED,
     (ONE, reject): ModelState.REJECTED,
+    (PROPOSED, suspend): ModelState.SUSPENDED,
+    (ONE, suspend): ModelState.SUSPENDED,
     (APPROVED, suspend): ModelState.SUSPENDED,
     (ModelState.SUSPENDED, resume): PROPOSED,  # made in this state: nobody approved it
 }

@@ -182,6 +182,35 @@ def test_s22_every_edit_shows(three_months: Session, keys: Keyring, statement: s
 
 
 @pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "change",
+    [
+        "size = size - 1",
+        "size = 0, frontier = ''",
+        "frontier = substr(frontier, 65)",
+        "frontier = 'zz'",
+        "root = '00'",
+        "signature = '00'",
+    ],
+)
+def test_s22_the_next_act_never_signs_a_changed_head(
+    three_months: Session, keys: Keyring, change: str
+) -> None:
+    """The act itself goes on (danger does not wait), and the journal stays visibly broken."""
+    tamper(three_months, f"UPDATE journal_heads SET {change} WHERE month = '2026-11'")  # noqa: S608
+    three_months.expire_all()
+    for _ in range(2):
+        record(
+            three_months,
+            actor=LEA,
+            act="danger",
+            subject="s",
+            now=datetime(2026, 11, 9, tzinfo=UTC),
+        )
+    assert not verify_journal(three_months, keys.verify).ok
+
+
+@pytest.mark.safeguard
 def test_s22_reordering_shows(three_months: Session, keys: Keyring) -> None:
     swap = "UPDATE journal_entries SET position = {} WHERE month = '2026-11' AND position = {}"
     tamper(three_months, swap.format(99, 2), swap.format(2, 3), swap.format(3, 99))

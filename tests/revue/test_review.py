@@ -20,8 +20,10 @@ from revue.records import (
     Role,
     SituationKind,
     State,
+    decision_kinds,
 )
 from revue.review import (
+    NoSignalToDismiss,
     NoSuchSituation,
     OfferMissing,
     OfferNotMeant,
@@ -197,6 +199,25 @@ def test_s01_every_decision_costs_one_reason(session: Session, kind: DecisionKin
     with pytest.raises(ReasonMissing):
         decide(session, lea, id, reason="  ", **common)
     assert decide(session, lea, id, reason="dit", **common).state is State.DECIDED
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("kind", SituationKind)
+def test_only_a_signal_that_was_shown_is_dismissed(session: Session, kind: SituationKind) -> None:
+    lea = educator(session)
+    id = situation_in_state(session, State.VIEWED, lea, kind=kind)
+    assert read_situation(session, lea, id, now=NOW).decisions == ()
+    reveal_signal(session, lea, id, now=NOW)
+    possible = read_situation(session, lea, id, now=NOW).decisions
+    assert possible == decision_kinds(kind)
+    about = {DecisionKind.WRONG_DATA, DecisionKind.MISSING_CONTEXT, DecisionKind.NOT_RELEVANT}
+    assert set(DecisionKind) - set(possible) == (set() if kind is SituationKind.SIGNAL else about)
+    common = {"offers": (), "reason": "x", "informed": False, "now": NOW}
+    for refused in about - set(possible):
+        with pytest.raises(NoSignalToDismiss):
+            decide(session, lea, id, kind=refused, **common)
+    page = decide(session, lea, id, kind=possible[-1], **common)
+    assert (page.state, page.decisions) == (State.DECIDED, ())
 
 
 @pytest.mark.safeguard
