@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _refuse(str(error), as_json="--json" in given, status=1)
     except WrongUsage as error:
         _refuse(str(getattr(error, "message", error)), as_json="--json" in given, status=2)
-    except (SQLAlchemyError, UnicodeError, ValueError) as error:
+    except (SQLAlchemyError, ValueError) as error:
         # A locked or damaged database, a word that is no text: the place, and what was said.
         said = (str(error).splitlines() or [""])[0]
         _refuse(f"{type(error).__name__}: {said}", as_json="--json" in given, status=1)

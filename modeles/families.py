@@ -32,7 +32,11 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 FOLDS = 8
-_EXACT = 1e-9
+SAMPLE = 500
+"""Training rows on which a bag's table must equal its estimator."""
+
+_EXACT = 1e-12
+T = TypeVar("T")
 
 
 class NotAdditive(RebondError):
@@ -115,10 +119,6 @@ class Additive(AdditiveFamily):
         bags = _in_each_fold(bag, self.name, progress)
         shapes = [_Shape("steps", "linear", b.edges, b.persons) for b in bins]
         return _centred(training, shapes, bags)
-
-
-SAMPLE = 500
-"""Training rows on which a bag's table must equal its estimator."""
 
 
 class Logistic(AdditiveFamily):
@@ -213,9 +213,6 @@ def unseen(bag_scores: Floats, fold: Ints) -> Floats:
     own = bag_scores[np.arange(len(fold)), np.maximum(fold, 0)]
     result: Floats = np.where(fold >= 0, own, bag_scores.mean(axis=1))
     return result
-
-
-T = TypeVar("T")
 
 
 def _in_each_fold(fit: Callable[[int], T], name: str, progress: Callable[[str], None]) -> list[T]:

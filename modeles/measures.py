@@ -1,8 +1,7 @@
 """How good a list is, per review date and at the capacity there is.
 
 Everything is measured on the list that :func:`modeles.allocation.allocate` would serve,
-date after date, and every interval resamples
-households, never rows.
+date after date, and every interval resamples households, never rows.
 """
 
 from __future__ import annotations

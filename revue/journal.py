@@ -156,13 +156,12 @@ def record(
 def _append(session: Session, head: schema.Head, entry: schema.Entry, now: datetime) -> None:
     """Place an entry at the end of a month and sign the month's new head.
 
-    A head that was changed is never signed again: the act goes on, for danger does not
-    wait (S33), and the journal stays visibly broken.
+    A head that was changed, or has lost entries, is never signed again: the act goes on,
+    for danger does not wait (S33), and the journal stays visibly broken.
     """
     sign: Signer = session.info["sign"]
-    intact = _is_intact(head, sign)
-    entry.month = head.month
-    entry.position = head.size if intact else _next_position(session, head.month)
+    entry.month, entry.position = head.month, _next_position(session, head.month)
+    intact = entry.position == head.size and _is_intact(head, sign)
     entry.at = schema.utc(now).isoformat()
     leaf = leaf_hash(_content(entry))
     entry.leaf = leaf.hex()

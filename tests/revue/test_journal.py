@@ -211,6 +211,27 @@ def test_s22_the_next_act_never_signs_a_changed_head(
 
 
 @pytest.mark.safeguard
+def test_s22_the_next_act_never_signs_over_lost_entries(
+    three_months: Session, keys: Keyring
+) -> None:
+    """Only the one trigger is lifted: the others must not stand in an act's way afterwards."""
+    three_months.execute(text("DROP TRIGGER journal_entries_kept"))
+    three_months.execute(
+        text("DELETE FROM journal_entries WHERE month = '2026-11' AND position > 3")
+    )
+    three_months.expire_all()
+    for _ in range(4):
+        record(
+            three_months,
+            actor=LEA,
+            act="danger",
+            subject="s",
+            now=datetime(2026, 11, 9, tzinfo=UTC),
+        )
+    assert not verify_journal(three_months, keys.verify).ok
+
+
+@pytest.mark.safeguard
 def test_s22_reordering_shows(three_months: Session, keys: Keyring) -> None:
     swap = "UPDATE journal_entries SET position = {} WHERE month = '2026-11' AND position = {}"
     tamper(three_months, swap.format(99, 2), swap.format(2, 3), swap.format(3, 99))
