@@ -4,13 +4,16 @@ PORT ?= 8300
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint bench lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/rebond demo --port $(PORT)
 
-test: $(VENV)/.dev lint
+test: $(VENV)/.dev $(VENV)/.spark lint
 	$(BIN)/pytest
+
+bench: $(VENV)/.dev $(VENV)/.peers
+	$(BIN)/rebond bench --peers $(VENV)/peers/bin/python
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -30,16 +33,32 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@ $(VENV)/.demo
 
+# Apart from the rest: pandera loads Spark's pandas wherever it finds one, at every start.
+$(VENV)/.spark: requirements-spark.lock | $(BIN)/python
+	rm -rf $(VENV)/spark
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(VENV)/spark -r requirements-spark.lock
+	touch $@
+
+# What a benchmark is measured against and does not live with today's pandas.
+$(VENV)/.peers: requirements-peers.lock | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-peers.lock
+	touch $@
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Rebond needs Python 3.11 or newer; this is $$($(PYTHON) --version 2>&1). Try make PYTHON=python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Both locks from the same pyproject; hashes, no addresses.
+# Hashes, no addresses; one resolution for serving, training and developing.
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-header --quiet
+
 lock:
-	for extra in "requirements.lock" "requirements-dev.lock --extra dev"; do \
-		echo hatchling | uv pip compile pyproject.toml - --extra train --universal --python-version 3.11 \
-			--generate-hashes --no-annotate --no-emit-index-url --no-header -o $$extra; done
+	echo hatchling | $(COMPILE) pyproject.toml - --extra train -o requirements.lock
+	echo hatchling | $(COMPILE) pyproject.toml - --extra train --extra dev -o requirements-dev.lock
+	echo 'pyspark>=4.1' | $(COMPILE) - -o requirements-spark.lock
+	printf 'featuretools>=1.31\npandas<3\npyarrow\n' | $(COMPILE) - -o requirements-peers.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

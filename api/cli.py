@@ -10,10 +10,12 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,9 +25,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.home import Home, create_home, open_home
 from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
+from features.catalogue import first_wordings
 from features.errors import RebondError
-from revue import accounts, committee, journal
-from revue.records import Actor, ModelState, Role
+from revue import accounts, committee, journal, wordings
+from revue.records import Actor, ModelState, Role, Wording
 
 WrongUsage: type[Exception] = typer.BadParameter.__mro__[1]
 """What Typer raises for wrong usage; the class has no public name of its own."""
@@ -44,10 +47,20 @@ app = typer.Typer(
 )
 user_app = typer.Typer(help="Accounts.", no_args_is_help=True)
 model_app = typer.Typer(help="Model tables.", no_args_is_help=True)
+wording_app = typer.Typer(help="How features are said, apart from the model.", no_args_is_help=True)
 journal_app = typer.Typer(help="The log that cannot be edited.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(model_app, name="model")
+app.add_typer(wording_app, name="wording")
 app.add_typer(journal_app, name="journal")
+
+
+class EngineName(StrEnum):
+    """What can read the events for a training."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 ByOption = Annotated[str, typer.Option("--by", help="Login of the committee member.")]
@@ -89,12 +102,15 @@ def _main(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Where Spark is installed, pandera loads its pandas at every start, which warns.
+    warnings.filterwarnings("ignore", "PySpark does not yet", FutureWarning)
     try:
         status = app(args=given, standalone_mode=False)
     except RebondError as error:
         _refuse(str(error), as_json="--json" in given, status=1)
     except WrongUsage as error:
-        _refuse(str(getattr(error, "message", error)), as_json="--json" in given, status=2)
+        said = getattr(error, "format_message", error.__str__)()
+        _refuse(said, as_json="--json" in given, status=2)
     except (SQLAlchemyError, ValueError) as error:
         # A locked or damaged database, a word that is no text: the place, and what was said.
         said = (str(error).splitlines() or [""])[0]
@@ -159,9 +175,14 @@ def simulate(
 
     output = Output(as_json=as_json)
     with output.progress() as progress:
-        progress(f"inventing {persons} histories over {months} months")
         summary = write(
-            folder, persons=persons, months=months, seed=seed, gap=gap, until=SIMULATED_UNTIL
+            folder,
+            persons=persons,
+            months=months,
+            seed=seed,
+            gap=gap,
+            until=SIMULATED_UNTIL,
+            progress=progress,
         )
     output.done(
         asdict(summary),
@@ -200,21 +221,48 @@ def import_(
     if summary.quarantined:
         lines.append(f"{summary.quarantined} rows set aside, with reasons: {summary.quarantine}")
     if summary.ignored:
-        parts = ", ".join(f"{n} {name}" for name, n in summary.ignored_by.items())
-        lines.append(f"{summary.ignored} rows ignored by design: {parts}.")
+        parts = ", ".join(
+            f"{'a few' if n is None else n} {name}" for name, n in summary.ignored_by.items()
+        )
+        lines.append(f"Rows ignored by design: {parts}.")
     if summary.not_informed:
         lines.append(f"{summary.not_informed} persons are not yet informed and are not scored.")
+    if summary.absent:
+        lines.append(
+            f"Persons of earlier imports who are not in this extract: {summary.absent}. "
+            "Their stays remain open as last told: if they left, give them a left_on."
+        )
+    lines.append(f"What a steward should look at: {summary.quality}")
     output.done(asdict(summary), "\n".join(lines))
 
 
 @app.command()
-def train(context: typer.Context, as_json: JsonOption = False) -> None:
+def train(
+    context: typer.Context,
+    engine: Annotated[
+        EngineName,
+        typer.Option("--engine", help="What reads events; figures are the same."),
+    ] = EngineName.DUCKDB,
+    master: Annotated[
+        str | None, typer.Option("--master", help="Address of the Spark cluster.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Fit every family on the past, measure on later dates, choose, register."""
     from api.studies import train_models  # noqa: PLC0415 - needs the train extra
+    from features.engine import StoreEngine  # noqa: PLC0415 - pandas only where needed
+    from features.spark import SparkEngine  # noqa: PLC0415 - pandas only where needed
 
+    if (master is not None) != (engine is EngineName.SPARK):
+        raise typer.BadParameter("--engine spark and --master URL go together.")
     home, output = _home(context), Output(as_json=as_json)
     with output.progress() as progress:
-        result = train_models(home, by=command_line_actor(), progress=progress)
+        result = train_models(
+            home,
+            by=command_line_actor(),
+            progress=progress,
+            engine=(lambda store: SparkEngine(store, master)) if master else StoreEngine,
+        )
     width = max(len(candidate.family) for candidate in result.candidates)
     rows = [
         f"{result.rows} rows of {result.persons} persons, {result.features} features, "
@@ -233,6 +281,11 @@ def train(context: typer.Context, as_json: JsonOption = False) -> None:
             f"{candidate.family:{width}}{candidate.version or '':>8}{numbers}  {candidate.why_not}"
         )
     rows.append("")
+    if result.other:
+        rows.append(
+            f"{result.other} facts looked at in the test are of kinds unknown when it began: they "
+            "are in no feature."
+        )
     rows.append(
         f"Chosen: version {result.chosen}. Next: rebond audit {result.chosen}"
         if result.chosen
@@ -246,6 +299,7 @@ def train(context: typer.Context, as_json: JsonOption = False) -> None:
             "base_rate": result.base_rate,
             "test_from": result.test_from,
             "test_dates": result.test_dates,
+            "other": result.other,
             "chosen": result.chosen,
             "candidates": [candidate.as_dict() for candidate in result.candidates],
         },
@@ -425,6 +479,74 @@ def _tell_state(version: str, state: ModelState, *, as_json: bool) -> None:
     Output(as_json=as_json).done({"state": state}, f"Model {version}: {state}.")
 
 
+@wording_app.command("list")
+def wording_list(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show how each feature group is said now, and every version since the protocol's own."""
+    home = _home(context)
+    first = first_wordings(home.store.protocol())
+    with home.transaction() as session:
+        mended = wordings.current(session, home.keys.verify)
+        versions = wordings.history(session)
+    current = {group: mended.get(group, text) for group, text in first.items()}
+    lines = [f"{group}: {text}" for group, text in current.items()]
+    if versions:
+        lines += ["", "Versions since the protocol's own, newest first:"]
+        lines += [_wording_text(wording) for wording in versions]
+    output = Output(as_json=as_json)
+    output.done(
+        {"current": current, "versions": [asdict(wording) for wording in versions]},
+        "\n".join(lines),
+    )
+
+
+@wording_app.command("propose")
+def wording_propose(
+    context: typer.Context,
+    group: str,
+    text: Annotated[str, typer.Argument(help="In French; singular|plural where they differ.")],
+    by: ByOption,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Propose other words for a feature group as one committee member; two are needed."""
+    home = _home(context)
+    with home.transaction() as session:
+        proposed = wordings.propose(
+            session,
+            accounts.actor_for(session, by),
+            group=group,
+            text=text,
+            reason=reason,
+            first=first_wordings(home.store.protocol()),
+            now=home.now(),
+        )
+    Output(as_json=as_json).done(asdict(proposed), _wording_text(proposed))
+
+
+@wording_app.command("confirm")
+def wording_confirm(
+    context: typer.Context, version: int, by: ByOption, as_json: JsonOption = False
+) -> None:
+    """Confirm another member's wording: every page reads it from now on."""
+    home = _home(context)
+    with home.transaction() as session:
+        actor = accounts.actor_for(session, by)
+        confirmed = wordings.confirm(session, actor, version=version, now=home.now())
+    Output(as_json=as_json).done(asdict(confirmed), _wording_text(confirmed))
+
+
+def _wording_text(wording: Wording) -> str:
+    state = (
+        f"confirmed by {wording.confirmed_by}"
+        if wording.confirmed_by
+        else "waits for another member"
+    )
+    return (
+        f"Wording {wording.version} of {wording.group}: {wording.text}; proposed by "
+        f"{wording.proposed_by} ({wording.reason}), {state}."
+    )
+
+
 @app.command()
 def score(
     context: typer.Context,
@@ -441,12 +563,17 @@ def score(
     home, output = _home(context), Output(as_json=as_json)
     with output.progress() as progress:
         summary = score_situations(home, day, by=command_line_actor(), progress=progress)
-    output.done(
-        asdict(summary),
+    lines = [
         f"{summary.scored} situations looked at as of {summary.as_of} with model {summary.model}: "
         f"{summary.queued} are in the queue ({summary.controls} of them drawn at random), "
-        f"{summary.unserved} found no place, {summary.not_informed} persons were not informed.",
-    )
+        f"{summary.unserved} found no place, {summary.not_informed} persons were not informed."
+    ]
+    if summary.other_codes:
+        lines.append(
+            f"The model was not fitted on {', '.join(summary.other_codes)}: these facts are in no "
+            "score. Train again once there is enough history of them."
+        )
+    output.done(asdict(summary), "\n".join(lines))
 
 
 @user_app.command("add")
@@ -512,6 +639,36 @@ def serve(
         Output(as_json=as_json).done({"url": url}, f"Serving on {url}; stop with Ctrl-C.")
         sys.stdout.flush()
         serve_home(home, listening)
+
+
+@app.command()
+def bench(
+    name: Annotated[str | None, typer.Argument(help="Default: all of them.")] = None,
+    scale: Annotated[
+        float, typer.Option("--scale", min=0.001, max=10.0, help="1 is the quoted size.")
+    ] = 1.0,
+    peers: Annotated[
+        Path | None, typer.Option("--peers", help="Interpreter that has featuretools.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the project's speed, each benchmark beside its peer in the same run."""
+    from api.benchmarks import Effort, run_benchmarks  # noqa: PLC0415 - only where needed
+
+    output = Output(as_json=as_json)
+    with output.progress() as progress:
+        found = run_benchmarks(name, Effort(scale, peers), progress=progress)
+    lines = []
+    for one, figures in found.items():
+        peer = "" if figures["peer"] is None else f", peer {figures['peer']:.2f} s"
+        ratio = "" if figures["ratio"] is None else f", {figures['ratio']:.1f} times faster"
+        lines.append(f"{one}: {figures['ours']:.2f} s{peer}{ratio}")
+        lines += [
+            f"    {key}: {value:.3g}" if isinstance(value, float) else f"    {key}: {value}"
+            for key, value in figures.items()
+            if key not in ("ours", "peer", "ratio")
+        ]
+    output.done(found, "\n".join(lines))
 
 
 @app.command()

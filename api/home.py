@@ -14,16 +14,22 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.settings import Settings, read_settings, write_settings
 from features.errors import RebondError
 from features.keys import Keyring, create_keys, read_keys
 from features.sensitive import SensitiveStore
+from features.staging import recover
 from features.store import EventStore
+from revue import schema
 from revue.database import create_database, open_database
 
 Clock = Callable[[], datetime]
+
+IMPORT = "import"
+"""The act under which the journal holds imports."""
 
 
 def system_clock() -> datetime:
@@ -67,6 +73,11 @@ class Home:
         """What imports set aside, one CSV an import."""
         return self.folder / "quarantine"
 
+    @property
+    def quality(self) -> Path:
+        """The quality report of each import, one JSON file and one page."""
+        return self.folder / "quality"
+
     def model_folder(self, version: str) -> Path:
         """Return the folder of one version's signed table."""
         return self.folder / "models" / version
@@ -105,6 +116,15 @@ class Home:
         """One act, one transaction: committed whole or not at all."""
         with self.sessions.begin() as session:
             yield session
+
+    def was_imported(self, sealed: str) -> bool:
+        """Say whether an import was committed, by the SHA-256 of what it sealed."""
+        with self.transaction() as session:
+            query = select(schema.Entry.position)
+            found = query.where(schema.Entry.act == IMPORT).where(
+                schema.Entry.subject.endswith(sealed)
+            )
+            return session.scalars(found).first() is not None
 
     def now(self) -> datetime:
         """Return the time on this home's clock, in UTC."""
@@ -150,7 +170,7 @@ def create_home(
 
 
 def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> Home:
-    """Open an existing home.
+    """Open an existing home; an import that was killed is finished, or cleared away.
 
     Raises
     ------
@@ -159,7 +179,9 @@ def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> H
     """
     if not (folder / "settings.toml").is_file():
         raise NoHome(f"there is no home at {folder}: run `rebond --home {folder} init` first.")
-    return Home(folder, keys_folder, clock)
+    home = Home(folder, keys_folder, clock)
+    recover(folder, home.was_imported)
+    return home
 
 
 def _remove(path: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -13,10 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from api.home import Home
+from api.home import IMPORT, Home
+from api.quality import withhold_ignored, write_quality
 from features.connectors import meds, oulad
+from features.engine import StoreEngine
 from features.errors import RebondError
 from features.intake import Extract, read_folder
+from features.quality import measure_quality
+from features.sensitive import SensitiveStore
+from features.staging import Staging, staging
+from features.store import EventStore
 from revue.directory import sync_people
 from revue.journal import record
 from revue.records import Actor, Stay
@@ -47,17 +51,23 @@ class ProtocolNeeded(RebondError):
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What one import did."""
+    """What one import did.
+
+    ``ignored`` is about the whole folder; of ``ignored_by``, families with too few rows are None.
+    ``absent`` are persons of the store with an open stay whom this extract does not name.
+    """
 
     persons: int
     events: int
     new_events: int
     quarantined: int
     ignored: int
-    ignored_by: Mapping[str, int]
+    ignored_by: Mapping[str, int | None]
     not_informed: int
+    absent: int
     extracted_on: date
     quarantine: Path | None
+    quality: Path
 
 
 def import_folder(
@@ -73,94 +83,81 @@ def import_folder(
 
     Raises
     ------
-    features.intake.ImportRefused, features.protocol.InvalidProtocol
+    features.intake.reading.ImportRefused, features.protocol.InvalidProtocol
         The folder cannot be used.
-    features.store.ImportRunning, features.store.OlderExtract
+    features.staging.ImportRunning, features.store.OlderExtract
         Another import is running, or the home holds a newer extract.
     SimulatedData, LegalBasisMissing
         What a production home refuses.
     ProtocolNeeded
         A MEDS folder without ``--protocol``.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with staging(home.folder, home.was_imported) as stage:
         canonical, converted = folder, {}
         if source is not Source.CANONICAL:
             progress(f"reading the {source} folder")
             if source is Source.MEDS and protocol is None:
                 raise ProtocolNeeded("a MEDS folder brings no protocol: pass --protocol FILE.")
             convert = oulad.convert if source is Source.OULAD else meds.convert
-            canonical = Path(scratch)
+            canonical = stage.scratch / "canonical"
             converted = dict(convert(folder, canonical))
         if home.settings.production and (canonical / "truth.json").exists():
             raise SimulatedData(
                 f"{folder.name}/ holds simulated histories; a production home takes none."
             )
         progress("checking rows")
-        extract = read_folder(canonical, home.keys, protocol)
-    if home.settings.production:
-        _check_legal(extract)
-    told = extract.stays["informed_on"].notna()
-    not_informed = int(extract.stays.loc[~told, "person"].nunique())
-    progress("storing")
-    with (
-        home.store.adding(extract) as new_events,
-        _restored_on_failure(home.quarantine, home.sensitive.file.parent),
-        home.transaction() as session,
-    ):
-        now = home.now()
-        sync_people(session, _stays(home.store.stays_with(extract)), by=by, now=now)
-        if len(extract.identities):
-            store_identities(session, home.keys, _identities(extract.identities), by=by, now=now)
-        record(
-            session,
-            actor=by,
-            act="import",
-            subject=extract.extracted_on.isoformat(),
-            details={
-                "protocol": extract.protocol.hash,
-                "events": len(extract.events),
-                "quarantined": len(extract.quarantine),
-            },
-            now=now,
-        )
-        quarantine = _write_quarantine(home, extract)
+        extract = read_folder(canonical, home.keys, stage.scratch, protocol)
+        if home.settings.production:
+            _check_legal(extract)
+        progress("storing")
+        everybody = home.store.stays_with(extract)
+        absent = _absent(everybody, extract)
+        new_events = home.store.add(extract, stage)
+        quarantine = home.quarantine / f"{extract.extracted_on.isoformat()}.csv"
+        set_aside_anew = _stage_quarantine(home, quarantine, extract, stage)
+        ignored = {**converted, **extract.ignored}
+        quality = home.quality / f"{extract.extracted_on.isoformat()}.html"
+        # Imported again, an extract has nothing new to say of itself: its report stands.
+        if _changes(home, stage) or set_aside_anew or not quality.exists():
+            progress("measuring quality")
+            _stage_quality(home, extract, ignored, absent, stage)
         if len(extract.sensitive):
-            home.sensitive.replace(extract.sensitive)
-    ignored = {**converted, **extract.ignored}
+            place = stage.path(str(home.sensitive.file.relative_to(home.folder)))
+            SensitiveStore(place, home.keys).replace(extract.sensitive)
+        sealed = stage.seal(last=home.store.manifest_place)
+        with home.transaction() as session:
+            now = home.now()
+            sync_people(session, _stays(everybody), by=by, now=now)
+            if len(extract.identities):
+                rows = _identities(extract.identities)
+                store_identities(session, home.keys, rows, by=by, now=now)
+            record(
+                session,
+                actor=by,
+                act=IMPORT,
+                # What was sealed takes its place if, and only if, this entry is committed.
+                subject=f"{extract.extracted_on.isoformat()} {sealed}",
+                details={
+                    "protocol": extract.protocol.hash,
+                    "events": extract.event_rows,
+                    "quarantined": len(extract.quarantine),
+                },
+                now=now,
+            )
+    told = extract.stays["informed_on"].notna()
     return ImportSummary(
         persons=extract.stays["person"].nunique(),
-        events=len(extract.events),
+        events=extract.event_rows,
         new_events=new_events,
         quarantined=extract.quarantine.groupby("file")["row"].nunique().sum().item(),
         ignored=sum(ignored.values()),
-        ignored_by=ignored,
-        not_informed=not_informed,
+        ignored_by=withhold_ignored(ignored),
+        not_informed=int(extract.stays.loc[~told, "person"].nunique()),
+        absent=absent,
         extracted_on=extract.extracted_on,
-        quarantine=quarantine,
+        quarantine=None if extract.quarantine.empty else quarantine,
+        quality=quality,
     )
-
-
-@contextmanager
-def _restored_on_failure(*folders: Path) -> Iterator[None]:
-    """Put small folders back as they were, byte for byte, where the block fails."""
-    there = [folder for folder in folders if folder.is_dir()]
-    before = {path: path.read_bytes() for path in _files(there)}
-    try:
-        yield
-    except BaseException:
-        present = [folder for folder in folders if folder.is_dir()]
-        for path in _files(present) - before.keys():
-            path.unlink()
-        for folder in present:
-            if folder not in there:
-                folder.rmdir()
-        for path, content in before.items():
-            path.write_bytes(content)
-        raise
-
-
-def _files(folders: Iterable[Path]) -> set[Path]:
-    return {path for folder in folders for path in folder.iterdir() if path.is_file()}
 
 
 def _check_legal(extract: Extract) -> None:
@@ -195,14 +192,47 @@ def _identities(identities: pd.DataFrame) -> Iterable[tuple[str, str, str | None
         yield row.person, row.person_id, _given(row.display_name), json.dumps(given)
 
 
-def _write_quarantine(home: Home, extract: Extract) -> Path | None:
-    """Write file, row, column and reason; never the value, which may identify."""
-    if extract.quarantine.empty:
-        return None
-    home.quarantine.mkdir(exist_ok=True)
-    path = home.quarantine / f"{extract.extracted_on.isoformat()}.csv"
-    extract.quarantine.to_csv(path, index=False)
-    return path
+def _absent(stays: pd.DataFrame, extract: Extract) -> int:
+    """Count who has an open stay in the store and is not in an extract."""
+    is_open = stays["left_on"].isna() | (stays["left_on"] >= pd.Timestamp(extract.extracted_on))
+    named = stays["person"].isin(set(extract.stays["person"]))
+    return int(stays.loc[is_open & ~named, "person"].nunique())
+
+
+def _changes(home: Home, stage: Staging) -> bool:
+    """Say whether the store will hold something else than now."""
+    staged = EventStore(stage.path(home.store.manifest_place).parent)
+    return staged.manifest != home.store.manifest
+
+
+def _stage_quality(
+    home: Home, extract: Extract, ignored: Mapping[str, int], absent: int, stage: Staging
+) -> None:
+    known = StoreEngine(home.store).codes() if home.store.manifest.events else frozenset()
+    quality = measure_quality(
+        extract.events,
+        extract.stays,
+        protocol=extract.protocol,
+        extracted_on=extract.extracted_on,
+        quarantine=extract.quarantine,
+        ignored=ignored,
+        known_codes=known,
+        absent=absent,
+    )
+    write_quality(quality, stage.path(f"{home.quality.name}/report").parent)
+
+
+def _stage_quarantine(home: Home, path: Path, extract: Extract, stage: Staging) -> bool:
+    """Write file, row, column and reason; never the value, which may identify.
+
+    Where nothing was set aside, only the header takes the place of what an earlier import of the
+    same day left; returns whether the file becomes another.
+    """
+    if extract.quarantine.empty and not path.exists():
+        return False
+    staged = stage.path(str(path.relative_to(home.folder)))
+    extract.quarantine.to_csv(staged, index=False)
+    return not path.exists() or path.read_bytes() != staged.read_bytes()
 
 
 def _given(value: object) -> str | None:

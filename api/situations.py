@@ -16,16 +16,17 @@ from sqlalchemy.orm import Session
 
 from api.gate import check_assessment, fingerprint, load_table
 from api.home import Home
-from features.catalogue import catalogue
+from features.block import Block, build_block
+from features.catalogue import catalogue, looked_at
+from features.engine import StoreEngine
 from features.errors import RebondError
 from features.facts import Facts, describe, known_event
-from features.kernel import Block, build_block
-from features.point_in_time import Matrix, build_cohort, build_matrix, review_dates
+from features.point_in_time import Matrix, Question, review_dates
 from features.protocol import Protocol
 from modeles.allocation import Allocation, Claimant, Draw, allocate
 from modeles.scoring import explain
 from modeles.table import Floats, ModelTable
-from revue import committee, queue
+from revue import committee, queue, wordings
 from revue.records import Actor, ModelState, NewSituation, ScoringRun, SituationKind
 
 Progress = Callable[[str], None]
@@ -53,7 +54,11 @@ class NobodyKnown(RebondError):
 
 @dataclass(frozen=True)
 class ScoringSummary:
-    """What one scoring run did, in counts."""
+    """What one scoring run did, in counts.
+
+    ``other_codes`` are new kinds of facts that the model was not fitted on: they are in no
+    score, and call for a new training.
+    """
 
     as_of: date
     scored: int
@@ -62,6 +67,7 @@ class ScoringSummary:
     unserved: int
     not_informed: int
     model: str
+    other_codes: tuple[str, ...]
 
 
 def score_situations(
@@ -88,21 +94,22 @@ def score_situations(
     check_assessment(home)
     with home.transaction() as session:
         table = _approved_table(home, session)
-        protocol = home.store.protocol()
+        store = home.store.at_once()
+        protocol = store.protocol()
         day = _review_date(home, protocol, as_of)
         _check_fresh(home, session, day)
         progress("measuring features")
-        stays = home.store.stays()
-        block = build_block(home.store.events())
-        matrix = _matrix(protocol, stays, block, day)
+        engine = StoreEngine(store)
+        matrix = _matrix(protocol, engine, table, day)
         progress("scoring")
         scores = table.scores(matrix.values)
         allocation = _allocate(home, session, protocol, table, matrix, scores, day)
         placed = _placed(allocation)
+        block = engine.block(list(placed))
         rows = {person: row for row, person in enumerate(matrix.cohort["person"])}
         progress("explaining")
         valid_until = day + timedelta(days=home.settings.signal_days)
-        features = catalogue(protocol)
+        features = catalogue(protocol, wordings.current(session, home.keys.verify))
         situations = [
             NewSituation(
                 person=person,
@@ -110,7 +117,14 @@ def score_situations(
                 referent=_given(matrix.cohort["referent"].iloc[rows[person]]),
                 kind=kind,
                 facts=_facts(block, person, matrix.cohort["entered_on"].iloc[rows[person]], day),
-                signal=explain(table, features, matrix.values[rows[person]], day, valid_until),
+                signal=explain(
+                    table,
+                    features,
+                    matrix.values[rows[person]],
+                    day,
+                    valid_until,
+                    other=int(matrix.other[rows[person]]),
+                ),
                 probability=probability,
             )
             for person, (kind, probability) in placed.items()
@@ -133,6 +147,9 @@ def score_situations(
         unserved=allocation.unserved,
         not_informed=not_informed,
         model=table.version,
+        other_codes=tuple(
+            sorted(looked_at(protocol, engine.codes(before=day)).difference(table.codes))
+        ),
     )
 
 
@@ -190,10 +207,12 @@ def _check_fresh(home: Home, session: Session, day: date) -> None:
         )
 
 
-def _matrix(protocol: Protocol, stays: pd.DataFrame, block: Block, day: date) -> Matrix:
+def _matrix(protocol: Protocol, engine: StoreEngine, table: ModelTable, day: date) -> Matrix:
     # Labels of today are unknown by nature: nothing is mature, nothing later is looked at.
-    cohort = build_cohort(protocol, stays, block, [day], mature_on=day, known_before=day)
-    return build_matrix(protocol, block, cohort)
+    question = Question(
+        protocol, (day,), mature_on=day, known_before=day, vocabulary=frozenset(table.codes)
+    )
+    return engine.matrices([question])[0]
 
 
 def _allocate(

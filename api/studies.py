@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from api.home import Home
 from audits.engine import audit_predictions
 from audits.records import AuditResult
 from audits.report import write_report
+from features.engine import Engine, StoreEngine
 from features.errors import RebondError
-from features.kernel import build_block
 from features.point_in_time import check_outcome_occurs
 from features.protocol import Protocol
+from features.store import EventStore
 from modeles.measures import list_at_capacity
 from modeles.registry import Registry
+from modeles.table import ModelTable
 from modeles.training import TrainingResult, train, unseen_scores
 from modeles.validation import Study, build_study
 from revue import committee
@@ -48,8 +51,23 @@ class AuditOutcome:
     report: dict[str, Path]
 
 
-def train_models(home: Home, *, by: Actor, progress: Progress) -> TrainingResult:
+def train_models(
+    home: Home,
+    *,
+    by: Actor,
+    progress: Progress,
+    engine: Callable[[EventStore], Engine] = StoreEngine,
+) -> TrainingResult:
     """Train every family, register the tables and put the promotable ones to the committee.
+
+    Parameters
+    ----------
+    home
+        The home.
+    by, progress
+        Who trains, and who is told what is being done.
+    engine
+        Makes what reads the events; default, DuckDB on this machine.
 
     Raises
     ------
@@ -59,7 +77,8 @@ def train_models(home: Home, *, by: Actor, progress: Progress) -> TrainingResult
         No data, no outcome, an empty cohort, one class: see :mod:`modeles.validation`.
     """
     check_assessment(home)
-    protocol, study = _study(home, progress)
+    store = home.store.at_once()
+    protocol, study = _study(store, engine(store), progress)
     progress("opening the model registry")
     result = train(
         study,
@@ -67,7 +86,7 @@ def train_models(home: Home, *, by: Actor, progress: Progress) -> TrainingResult
         folder=home.model_folder,
         sign=home.keys.sign,
         draw_key=home.keys.subkey("draw"),
-        data_hash=home.store.data_hash,
+        data_hash=store.data_hash,
         seed=SEED,
         progress=progress,
     )
@@ -113,8 +132,9 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
     """
     version = version or _newest_chosen(home)
     table = load_table(home, version)
-    protocol, study = _study(home, progress)
-    check_protocol(table, protocol)
+    store = home.store.at_once()
+    check_protocol(table, store.protocol())
+    protocol, study = _study(store, StoreEngine(store), progress, table)
     progress("recomputing predictions")
     scores = unseen_scores(table, study)
     cohort = study.test.cohort
@@ -176,13 +196,21 @@ def _measured(home: Home, version: str) -> list[dict[str, Any]]:
     return found
 
 
-def _study(home: Home, progress: Progress) -> tuple[Protocol, Study]:
-    protocol = home.store.protocol()
-    extracted_on = home.store.extracted_on
-    progress("reading events")
-    block = build_block(home.store.events())
-    check_outcome_occurs(protocol, block)
-    progress("measuring features at every review date")
+def _study(
+    store: EventStore, engine: Engine, progress: Progress, table: ModelTable | None = None
+) -> tuple[Protocol, Study]:
+    """Lay out a study, or the one on which a table is to be measured again."""
+    protocol = store.protocol()
+    extracted_on = store.extracted_on
     if extracted_on is None:
         raise NothingTrained("nothing was imported yet: run `rebond import FOLDER` first.")
-    return protocol, build_study(protocol, home.store.stays(), block, extracted_on)
+    check_outcome_occurs(protocol, engine.codes())
+    progress("measuring features at every review date")
+    study = build_study(
+        protocol,
+        engine,
+        extracted_on,
+        test_from=date.fromisoformat(table.test_from) if table else None,
+        vocabulary=frozenset(table.codes) if table else None,
+    )
+    return protocol, study

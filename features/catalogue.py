@@ -1,14 +1,18 @@
 """The feature catalogue: every feature of a protocol, its unit, its reason and its sentence.
 
 The list is fixed by the protocol alone, so no code that first occurs later can become a
-column. A feature without wording and reason cannot exist: the protocol refuses it.
+column. A feature without wording and reason cannot exist: the protocol refuses it. Wordings
+alone have versions of their own: the protocol's is the first, a later one takes its place.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from features.codes import matches
 from features.french import count, day
 from features.protocol import FeatureGroup, Measure, Protocol
 
@@ -85,46 +89,65 @@ class Feature:
         as_of
             The review date: the day before it is the last one known.
         """
-        if value != value:  # noqa: PLR0124 - NaN: nothing to measure
-            return f"Aucun fait enregistré ({self.many})."
-        if self.measure == "since_last":
-            days = int(value)
-            return (
-                f"Dernier fait enregistré ({self.many}) le {day(as_of - timedelta(days=days))}, "
-                f"il y a {count(days, 'jour', 'jours')}."
-            )
-        if self.measure == "ever":
-            known = "Au moins un fait enregistré" if value else "Aucun fait enregistré"
-            return f"{known} ({self.many}) avant le {day(as_of)}."
-        if self.measure == "last":
-            return f"Dernière valeur enregistrée ({self.many}) : {_number(value)}."
-        start = day(as_of - timedelta(days=self.window_days or 0))
-        if self.measure == "trend":
-            if not value:
-                return (
-                    f"Depuis le {start}, autant que les {self.window_days} jours précédents "
-                    f"({self.many})."
-                )
-            more = "de plus" if value > 0 else "de moins"
-            return (
-                f"Depuis le {start}, {_number(abs(value))} {more} que les "
-                f"{self.window_days} jours précédents ({self.many})."
-            )
-        if self.measure in {"count", "active_days"} and not value:
-            return f"Aucun fait enregistré ({self.many}) depuis le {start}."
-        if self.measure == "count":
-            return f"{count(int(value), self.one, self.many)} depuis le {start}."
-        if self.measure == "active_days":
-            return f"{count(int(value), 'jour', 'jours')} avec {self.many} depuis le {start}."
-        kind = "Total" if self.measure == "sum" else "Moyenne"
-        return f"{kind} de {_number(value)} ({self.many}) depuis le {start}."
+        before, start = day(as_of), day(as_of - timedelta(days=self.window_days or 0))
+        since = f"depuis le {start}" if self.window_days else f"avant le {before}"
+        nothing = math.isnan(value) or (self.measure in _NUMBERS and not value)
+        match self.measure:
+            case "sum" | "mean" | "last" if nothing:
+                said = f"aucune valeur enregistrée {since}"
+            case "count" | "active_days" | "since_last" | "ever" | "trend" if nothing:
+                said = f"aucun fait enregistré {since}"
+            case "count":
+                return f"{count(int(value), self.one, self.many)} {since}."
+            case "active_days":
+                return f"{count(int(value), 'jour', 'jours')} avec {self.many} {since}."
+            case "since_last":
+                last = day(as_of - timedelta(days=int(value)))
+                ago = count(int(value), "jour", "jours")
+                said = f"dernier fait enregistré le {last}, il y a {ago}"
+            case "ever":
+                said = f"au moins un fait enregistré {since}"
+            case "trend":
+                more = f"{_number(abs(value))} {'de plus' if value > 0 else 'de moins'}"
+                than = f"que les {self.window_days} jours précédents"
+                said = f"{more if value else 'autant'} {since} {than}"
+            case "last":
+                said = f"dernière valeur enregistrée {since} : {_number(value)}"
+            case "sum" | "mean":
+                kind = "total" if self.measure == "sum" else "moyenne"
+                said = f"{kind} de {_number(value)} {since}"
+        return f"{self.many[:1].upper()}{self.many[1:]} : {said}."
 
 
-def catalogue(protocol: Protocol) -> tuple[Feature, ...]:
-    """Return the features of a protocol, in the order of its groups, measures and windows."""
+_NUMBERS: frozenset[Measure] = frozenset({"count", "active_days", "ever"})
+"""Measures whose 0 says that nothing was recorded."""
+
+
+def looked_at(protocol: Protocol, codes: Iterable[str]) -> frozenset[str]:
+    """Return those of some codes that a feature of the protocol looks at."""
+    patterns = [pattern for group in protocol.features.group for pattern in group.codes]
+    return frozenset(code for code in codes if matches(code, patterns))
+
+
+def first_wordings(protocol: Protocol) -> dict[str, str]:
+    """Return the wordings that the protocol itself gives, by feature group: version 1."""
+    return {group.name: group.wording for group in protocol.features.group}
+
+
+def catalogue(protocol: Protocol, wordings: Mapping[str, str] | None = None) -> tuple[Feature, ...]:
+    """Return the features of a protocol, in the order of its groups, measures and windows.
+
+    Parameters
+    ----------
+    protocol
+        Fixes everything but the words.
+    wordings
+        By feature group, those that take the place of the protocol's own; others are ignored.
+    """
     windows = protocol.features.windows_days
+    words = first_wordings(protocol) | dict(wordings or {})
     return tuple(
-        _feature(group, measure, window)
+        _feature(group, measure, window, words[group.name])
         for group in protocol.features.group
         for measure in group.measures
         for window in _windows(measure, windows)
@@ -137,7 +160,7 @@ def _windows(measure: Measure, windows: tuple[int, ...]) -> tuple[int | None, ..
     return (min(windows),) if measure == "trend" else (None,)
 
 
-def _feature(group: FeatureGroup, measure: Measure, window: int | None) -> Feature:
+def _feature(group: FeatureGroup, measure: Measure, window: int | None, wording: str) -> Feature:
     name = f"{group.name}.{measure}" + (f".{window}" if window else "")
     # More facts are fewer days since the last one: the delay goes the other way.
     sign = -group.sign if measure == "since_last" else group.sign
@@ -148,7 +171,7 @@ def _feature(group: FeatureGroup, measure: Measure, window: int | None) -> Featu
         measure,
         window,
         sign,
-        group.wording,
+        wording,
         group.reason,
     )
 

@@ -10,21 +10,99 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-FORBIDDEN_FAMILIES = frozenset(
-    {
-        "sante",
-        "handicap",
-        "mdph",
-        "addiction",
-        "violence",
-        "suicide",
-        "justice",
-        "religion",
-        "langue",
-        "information_preoccupante",
-    }
-)
-"""First parts that are never a feature: GDPR articles 9 and 10; LIL article 6 (S4, S33)."""
+REFUSED_FAMILIES = {
+    "sante": "GDPR 9; S4",
+    "medical": "GDPR 9; S4",
+    "hospitalisation": "GDPR 9; S4",
+    "psychiatrie": "GDPR 9; S4",
+    "handicap": "GDPR 9; S4",
+    "mdph": "GDPR 9, a disability file; S4",
+    "rqth": "GDPR 9, a disability file; S4",
+    "addiction": "GDPR 9; S4",
+    "toxicomanie": "GDPR 9; S4",
+    "religion": "GDPR 9; S4",
+    "justice": "GDPR 10, LIL 6; S4",
+    "penal": "GDPR 10, LIL 6; S4",
+    "prison": "GDPR 10, LIL 6; S4",
+    "violence": "S33, a danger never waits for a review",
+    "suicide": "S33, a danger never waits for a review",
+    "information_preoccupante": "CASF L226-2-1; S33",
+}
+"""Families that stop an import, each with its source."""
+
+MINOR_FAMILIES = {
+    "mineur": "S34, adults only",
+    "protection_enfance": "CASF L112-3; S34",
+    "protection_de_l_enfance": "CASF L112-3; S34",
+    "enfance_en_danger": "CASF L226-2-1; S34",
+    "ase": "CASF L221-1, aide sociale à l'enfance; S34",
+    "aide_sociale_a_l_enfance": "CASF L221-1; S34",
+    "aemo": "Code civil 375-2, assistance éducative en milieu ouvert; S34",
+    "assistance_educative": "Code civil 375; S34",
+    "mna": "CASF L221-2-4, mineurs non accompagnés; S34",
+    "pjj": "CJPM, protection judiciaire de la jeunesse; S34",
+}
+"""Families of child protection: nothing here is made for minors."""
+
+MINIMISED_FAMILIES = {"langue": "GDPR 9 by proxy, it tells origin; S4"}
+"""Families that are taken out of an import and counted: services record them in good faith."""
+
+FORBIDDEN_FAMILIES = frozenset({**REFUSED_FAMILIES, **MINOR_FAMILIES, **MINIMISED_FAMILIES})
+"""Families that are never a feature."""
+
+_STEMS = {
+    "sante": "_sante(?!r)|_soins?_",
+    "medical": "medica(l|ux|ment)|_medecin|_infirmi",
+    "hospitalisation": "hospitali(s|er)|hopita",
+    "psychiatrie": "psych|_psy_|_cmp_",
+    "handicap": "handicap|_aah_|_pch_|_esat_|mobilite_inclusion",
+    "mdph": "mdph",
+    "rqth": "rqth",
+    "addiction": "addict|alcool|csapa|caarud",
+    "toxicomanie": "toxicom",
+    "religion": "religi|_cultes?_",
+    "justice": "_justice|_judici|incarcer|_(co)?deten(tion|ue?s?_)|garde_a_vue",
+    "penal": "_penal(?!it|is)",
+    "prison": "prison",
+    "violence": "violen|maltrait|_agressi",
+    "suicide": "suicid",
+    "information_preoccupante": "_info(rmation)?s?_?preoccupante",
+    "mineur": "_mineur",
+    "protection_enfance": "protection_?(de_l_)?enfan",
+    "aide_sociale_a_l_enfance": "aide_?sociale_?(a_l_)?enfan",
+    "langue": "_interprete",
+}
+"""What tells of a family beside its name: stems of words, for ``santePsy`` and ``hôpital`` too.
+
+A stem behind ``_`` counts where a word begins only: ``puissante`` is not about health. Stems
+are French: the English codes of a MEDS folder (``HOSPITAL_ADMISSION``) are what it is for.
+"""
+
+NAMED_THINGS = {
+    "ouverture_sante": "the opening of a right to health cover, which everybody has",
+    "complementaire_sante": "a health cover, given by income",
+    "complementaire_sante_solidaire": "a health cover, given by income",
+    "point_justice": "a free place of legal advice, civil law for the most part",
+    "maison_de_la_justice": "a free place of legal advice, civil law for the most part",
+    "maison_de_la_justice_et_du_droit": "a free place of legal advice, civil law for the most part",
+    "travaux_mineurs": "small works in a home",
+    "langue_francaise": "a course of French",
+}
+"""Rights, places, works and courses that hold a stem and tell nothing of a person's state.
+
+One of them is let through where it is a whole part of a code below the first. The list is
+closed on purpose: the stem tells nothing apart, and whoever misses a name on it renames a code.
+"""
+
+LONGEST_CODE = 100
+"""Characters; a longer code is free text."""
+
+SIGNS = "0-9A-Za-zÀ-ÖØ-öø-ÿŒœŸ_.-"
+"""What a part of a code is made of, as a class of a pattern."""
+
+_PART = f"[{SIGNS}]+"
+CODE = f"{_PART}(//{_PART})*"
+"""What a code looks like, to Python and to the data engine alike: free text does not."""
 
 OTHER_LANE = "Autres faits"
 
@@ -119,6 +197,47 @@ def family(code: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", code.split("//", 1)[0]).encode("ascii", "ignore")
     return re.sub(r"[^a-z0-9]+", "_", plain.decode().lower().strip())
+
+
+def family_among(code: str, families: Iterable[str]) -> str | None:
+    """Return the first of some families that stands in any part of a code.
+
+    A family is found by its name among a part's words, in the singular or the plural, and
+    by the stems that tell of it; a part that is one of :data:`NAMED_THINGS` is not searched.
+    What would be missed weighs more than what has to be renamed.
+
+    >>> family_among("orientation//Violences-conjugales", ["sante", "violence"])
+    'violence'
+    >>> family_among("suivi//santePsy", ["sante"]), family_among("santeria//x", ["sante"])
+    ('sante', None)
+    >>> family_among("droits//ouverture_sante", ["sante"]) is None
+    True
+    """
+    first, *below = code.split("//")
+    telling = (part for part in below if family(part).strip("_") not in NAMED_THINGS)
+    parts = [_words(part) for part in (first, *telling)]
+    for name in families:
+        spelled = re.compile("_" + name.replace("_", "s?_") + f"s?_|{_STEMS.get(name, '(?!)')}")
+        if any(spelled.search(part) for part in parts):
+            return name
+    return None
+
+
+def _words(part: str) -> str:
+    """Return a part's words between ``_``; capitals begin a word, spelled-out letters make one."""
+    split = re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", "_", unicodedata.normalize("NFC", part))
+    whole, apart = (f"_{family(spelled).strip('_')}_" for spelled in (part, split))
+    spelled_out = re.sub("(?<=_[a-z])_(?=[a-z]_)", "", whole)
+    return "__".join(dict.fromkeys([whole, apart, spelled_out]))
+
+
+def is_code(text: str) -> bool:
+    """Say whether a text has the shape of a code: :data:`CODE`, not longer than a code may be.
+
+    >>> is_code("LOINC//1234-5"), is_code("a dit qu'il va mal"), is_code("rdv//")
+    (True, False, False)
+    """
+    return len(text) <= LONGEST_CODE and re.fullmatch(CODE, text) is not None
 
 
 def label(code: str) -> str:

@@ -1,128 +1,84 @@
-"""The one place where measures are computed: a pure function over sorted events.
+"""The one place where measures are computed: a pure compiled function over a block.
 
-A block holds the events of some persons, sorted by person and time. Whoever feeds it (a
-whole store, one person) gets the same numbers, because there is no other path.
-
-Two clocks: an event is visible at ``t`` when it occurred and was recorded before ``t`` and
-no later row with its ``event_id`` had been recorded before ``t``.
+Whoever feeds it (a store, a cluster, one person) gets the same numbers, because there is no
+other path. For every row of (person, review date) it walks the person's events once, from
+the oldest that any window reaches to the review date, and adds each event known by then to
+the windows it falls in; what looks at the whole history then goes further back only until
+it has found what it needs. Events are added in the order they occurred, so sums are the
+same bit for bit wherever they run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
+import numba
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from features.block import DAY, Block, Floats, Ints
 from features.catalogue import Feature
 from features.codes import matches
+from features.protocol import Measure
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Days = npt.NDArray[np.int32]
 
-DAY = 86_400_000_000
-"""One day in microseconds, the unit of every time in a block."""
+MEASURES: tuple[Measure, ...] = (
+    "count",
+    "sum",
+    "mean",
+    "last",
+    "active_days",
+    "since_last",
+    "trend",
+    "ever",
+)
+_COUNT, _SUM, _MEAN, _LAST, _ACTIVE_DAYS, _SINCE_LAST, _TREND, _EVER = range(len(MEASURES))
+_FROM_THE_END = (_LAST, _SINCE_LAST, _EVER)
+"""Measures of the newest fact: over the whole history they need no walk through all of it."""
 
-NEVER = np.iinfo(np.int64).max
+_WHOLE = 1 << 30
+"""The width in days of the window that is the whole history."""
+
+_NEVER = -(1 << 30)
+"""A day before every other."""
 
 
 @dataclass(frozen=True)
-class Block:
-    """Events of some persons, sorted by person, occurrence, recording and arrival.
+class _Plan:
+    """What the compiled function needs to know of the columns.
 
     Attributes
     ----------
-    persons
-        The pseudonyms, sorted; ``person`` indexes into them.
-    person, occurred, recorded, superseded, code, value
-        One entry per event, shape (n,). Times in microseconds; ``superseded`` is when a
-        later row with the same ``event_id`` was recorded, else :data:`NEVER`.
-    codes
-        The distinct codes; ``code`` indexes into them.
+    first, groups
+        The groups that the code ``c`` belongs to: ``groups[first[c]:first[c + 1]]``.
+    widths
+        The widths of the windows that are walked through, in days, ascending.
+    columns
+        Shape (columns, 4): measure, group, the place of its width and of twice its width
+        in ``widths``; -1 where it is not walked.
+    sought
+        Shape (groups, 2): whether the newest fact, and the newest value, is looked for
+        beyond the widest window.
     """
 
-    persons: npt.NDArray[np.object_]
-    person: Ints
-    occurred: Ints
-    recorded: Ints
-    superseded: Ints
-    code: Ints
-    codes: tuple[str, ...]
-    value: Floats
-
-    def visible(self, t: int) -> npt.NDArray[np.bool_]:
-        """Say which events are known at ``t`` (microseconds), shape (n,)."""
-        return (self.occurred < t) & self.held(t)
-
-    def held(self, t: int) -> npt.NDArray[np.bool_]:
-        """Say which rows had been recorded and not yet replaced at ``t``, shape (n,)."""
-        return (self.recorded < t) & (self.superseded >= t)
-
-    def matching(self, patterns: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Say which events have a code that matches, shape (n,)."""
-        wanted = np.array([matches(c, patterns) for c in self.codes], dtype=bool)
-        return wanted[self.code] if len(self.codes) else np.zeros(len(self.code), bool)
-
-    def known_of(self, person: str, day: date) -> list[tuple[date, date, str]]:
-        """Return (occurred on, recorded on, code) of what was known of a person at a day."""
-        t = int(np.datetime64(day, "us").astype(np.int64))
-        low, high = np.searchsorted(self.persons, [person, person + "\0"])
-        if low == high:
-            return []
-        first, last = np.searchsorted(self.person, [low, low + 1])
-        mine = np.flatnonzero(self.visible(t)[first:last]) + first
-        return [
-            (_day(self.occurred[i]), _day(self.recorded[i]), self.codes[self.code[i]]) for i in mine
-        ]
-
-
-def build_block(events: pd.DataFrame) -> Block:
-    """Sort events and find, for each row, when a later row took its place.
-
-    Parameters
-    ----------
-    events
-        :data:`features.tables.EVENTS`, in the order they were imported.
-    """
-    persons, person = np.unique(events["person"].to_numpy(object), return_inverse=True)
-    codes, code = np.unique(events["code"].to_numpy(object), return_inverse=True)
-    occurred = micros(events["occurred_at"])
-    recorded = micros(events["recorded_at"])
-    superseded = np.full(len(events), NEVER)
-    rows = np.flatnonzero(events["event_id"].notna().to_numpy())
-    if len(rows):
-        # An id counts within one person, or one person alone would differ from the batch.
-        names = pd.factorize(events["event_id"].to_numpy(object)[rows])[0]
-        ids = person[rows] * (names.max() + 1) + names
-        # Stable sort: of two rows recorded at the same time the later one holds.
-        order = rows[np.lexsort((recorded[rows], ids))]
-        ids = np.sort(ids, kind="stable")
-        again = ids[1:] == ids[:-1]
-        superseded[order[:-1][again]] = recorded[order[1:][again]]
-    order = np.lexsort((np.arange(len(events)), recorded, occurred, person))
-    # A row with an empty code only deletes: having done so, it says nothing itself.
-    order = order[events["code"].to_numpy(object)[order] != ""]
-    return Block(
-        persons=persons,
-        person=person[order].astype(np.int64),
-        occurred=occurred[order],
-        recorded=recorded[order],
-        superseded=superseded[order],
-        code=code[order].astype(np.int64),
-        codes=tuple(codes),
-        value=events["numeric_value"].to_numpy(float)[order],
-    )
+    first: Ints
+    groups: Ints
+    widths: Ints
+    columns: Ints
+    sought: npt.NDArray[np.bool_]
 
 
 def measure(
     block: Block,
     features: Sequence[Feature],
     person: Ints,
-    times: Ints,
-) -> Floats:
+    as_of: Ints,
+    *,
+    vocabulary: Collection[str] | None = None,
+    into: Floats | None = None,
+) -> tuple[Floats, Ints]:
     """Compute every feature for rows of (person, review date).
 
     Parameters
@@ -130,98 +86,190 @@ def measure(
     block
         The events.
     features
-        The columns, from the catalogue.
-    person, times
+        The columns, from the catalogue. Without ``window_days`` a measure is over the
+        whole history.
+    person, as_of
         Shape (rows,): index into ``block.persons`` (-1: a person without events) and the
-        review date in microseconds.
+        review date in days since 1970; quickest when sorted by person.
+    vocabulary
+        The codes that a model was fitted on; None: every code. Events of other codes are
+        in no feature.
+    into
+        Where ``values`` are written; default, a new array.
 
     Returns
     -------
-    ndarray of shape (rows, len(features))
-        Counts are 0 where nothing is known; ``mean``, ``last`` and ``since_last`` are NaN.
+    values
+        Shape (rows, len(features)). Counts are 0 where nothing is known; ``mean``, ``last``
+        and ``since_last`` are NaN.
+    other
+        Shape (rows,): how many events of the widest window some feature would look at if
+        their code stood in the vocabulary.
     """
-    matrix = np.empty((len(person), len(features)))
-    groups = {f.codes: block.matching(f.codes) for f in features}
-    for t in np.unique(times):
-        rows = np.flatnonzero(times == t)
-        visible = block.visible(int(t))
-        for codes, matching in groups.items():
-            chosen = np.flatnonzero(visible & matching)
-            group = _Group(
-                block.person[chosen],
-                block.occurred[chosen],
-                block.value[chosen],
-                int(t),
-                len(block.persons),
-            )
-            for column, feature in enumerate(features):
-                if feature.codes == codes:
-                    matrix[rows, column] = group.take(feature)[person[rows]]
-    return matrix
+    plan = _plan(block.codes, features, vocabulary)
+    values = np.empty((len(person), len(features))) if into is None else into
+    other = np.empty(len(person), np.int64)
+    _measure(
+        block.bounds,
+        # A review date is 00:00 of a day, so before it and on an earlier day are the same.
+        (block.occurred // DAY).astype(np.int32),
+        (block.recorded // DAY).astype(np.int32),
+        (block.superseded // DAY).astype(np.int32),
+        block.code.astype(np.uint32),
+        block.value,
+        plan.first.astype(np.uint32),
+        plan.groups.astype(np.uint32),
+        plan.widths,
+        plan.columns,
+        plan.sought,
+        person,
+        as_of,
+        values,
+        other,
+    )
+    return values, other
 
 
-@dataclass(frozen=True)
-class _Group:
-    """The events of one feature group known at one date, sorted by person and time.
-
-    Every result has one entry per person and a last one, reached by index -1, that stands
-    for a person without any event.
-    """
-
-    person: Ints
-    occurred: Ints
-    value: Floats
-    t: int
-    persons: int
-
-    def take(self, feature: Feature) -> Floats:
-        start = self.t - (feature.window_days or 0) * DAY
-        inside = slice(None) if feature.window_days is None else self.occurred >= start
-        person, value = self.person[inside], self.value[inside]
-        match feature.measure:
-            case "count":
-                return self._count(person)
-            case "ever":
-                return (self._count(person) > 0).astype(float)
-            case "sum":
-                return self._count(person, np.nan_to_num(value))
-            case "mean":
-                given = ~np.isnan(value)
-                number = self._count(person[given])
-                with np.errstate(invalid="ignore"):
-                    return self._count(person[given], value[given]) / np.where(
-                        number > 0, number, np.nan
-                    )
-            case "active_days":
-                days = self.occurred[inside] // DAY
-                fresh = np.ones(len(person), bool)
-                fresh[1:] = (person[1:] != person[:-1]) | (days[1:] != days[:-1])
-                return self._count(person[fresh])
-            case "last":
-                given = ~np.isnan(value)
-                return self._last(person[given], value[given])
-            case "since_last":
-                return self._last(person, (self.t // DAY - self.occurred // DAY).astype(float))
-            case "trend":
-                width = self.t - start
-                before = (self.occurred >= start - width) & (self.occurred < start)
-                return self._count(person) - self._count(self.person[before])
-
-    def _count(self, person: Ints, weights: Floats | None = None) -> Floats:
-        return np.bincount(person, weights, minlength=self.persons + 1).astype(float)
-
-    def _last(self, person: Ints, value: Floats) -> Floats:
-        last = np.full(self.persons + 1, np.nan)
-        # Rows are sorted by time: the last assignment to a person is the newest.
-        last[person] = value
-        return last
+def _plan(
+    codes: Sequence[str], features: Sequence[Feature], vocabulary: Collection[str] | None
+) -> _Plan:
+    patterns = list(dict.fromkeys(f.codes for f in features))
+    # The last group holds what a feature would look at, were its code not unknown.
+    other = len(patterns)
+    belongs: list[list[int]] = []
+    for code in codes:
+        mine = [g for g, wanted in enumerate(patterns) if matches(code, wanted)]
+        belongs.append(mine if vocabulary is None or code in vocabulary else [other] * bool(mine))
+    walked = {f.window_days or _WHOLE for f in features if f.window_days or not _from_the_end(f)}
+    doubled = {2 * f.window_days for f in features if f.measure == "trend" and f.window_days}
+    widths = sorted(walked | doubled) or [_WHOLE]
+    columns = np.full((len(features), 4), -1, np.int64)
+    sought = np.zeros((other + 1, 2), bool)
+    for column, feature in enumerate(features):
+        group, width = patterns.index(feature.codes), feature.window_days or _WHOLE
+        columns[column, :2] = MEASURES.index(feature.measure), group
+        if width in walked:
+            columns[column, 2] = widths.index(width)
+        else:
+            sought[group, int(feature.measure == "last")] = True
+        if feature.measure == "trend":
+            columns[column, 3] = widths.index(2 * width)
+    return _Plan(
+        first=np.cumsum([0, *map(len, belongs)]),
+        groups=np.array([g for mine in belongs for g in mine], np.int64),
+        widths=np.array(widths, np.int64),
+        columns=columns,
+        sought=sought,
+    )
 
 
-def micros(times: pd.Series[pd.Timestamp]) -> Ints:
-    """Return naive times as microseconds since 1970, shape (n,)."""
-    result: Ints = times.to_numpy("datetime64[us]").astype(np.int64)
-    return result
+def _from_the_end(feature: Feature) -> bool:
+    return MEASURES.index(feature.measure) in _FROM_THE_END
 
 
-def _day(time: np.int64) -> date:
-    return date(1970, 1, 1) + timedelta(days=int(time // DAY))
+@numba.njit(cache=True, nogil=True)
+def _measure(  # noqa: PLR0915 - one walk, told in one piece
+    bounds: Ints,
+    occurred: Days,
+    recorded: Days,
+    superseded: Days,
+    code: Ints,
+    value: Floats,
+    first: Ints,
+    groups: Ints,
+    widths: Ints,
+    columns: Ints,
+    sought: npt.NDArray[np.bool_],
+    person: Ints,
+    as_of: Ints,
+    values: Floats,
+    other: Ints,
+) -> None:
+    """Fill ``values`` and ``other``; see :func:`measure`. All times in days."""
+    n_groups, n_widths = len(sought), len(widths)
+    # Whole numbers are counted where they fall and added up over the widths at the end.
+    facts = np.empty((n_groups, n_widths), np.int64)
+    days = np.empty((n_groups, n_widths), np.int64)
+    valued = np.empty((n_groups, n_widths), np.int64)
+    total = np.empty((n_groups, n_widths))
+    newest = np.empty(n_groups, np.int64)  # the day of the newest fact
+    newest_valued = np.empty(n_groups, np.int64)  # the day of the newest value
+    newest_value = np.empty(n_groups)
+    for row in range(len(person)):
+        t = as_of[row]
+        facts[:] = 0
+        days[:] = 0
+        valued[:] = 0
+        total[:] = 0.0
+        newest[:] = _NEVER
+        newest_valued[:] = _NEVER
+        newest_value[:] = np.nan
+        low = high = start = 0
+        if person[row] >= 0:
+            low, high = bounds[person[row]], bounds[person[row] + 1]
+            high = low + np.searchsorted(occurred[low:high], t)
+            start = low + np.searchsorted(occurred[low:high], t - widths[-1])
+        narrowest = n_widths - 1
+        for event in range(start, high):
+            day = occurred[event]
+            while narrowest > 0 and day >= t - widths[narrowest - 1]:
+                narrowest -= 1
+            if recorded[event] >= t or superseded[event] < t:
+                continue
+            for place in range(first[code[event]], first[code[event] + 1]):
+                group = groups[place]
+                facts[group, narrowest] += 1
+                days[group, narrowest] += newest[group] != day
+                newest[group] = day
+                given = value[event]
+                if not np.isnan(given):
+                    valued[group, narrowest] += 1
+                    for w in range(narrowest, n_widths):
+                        total[group, w] += given
+                    newest_valued[group] = day
+                    newest_value[group] = given
+        missing = 0
+        for group in range(n_groups):
+            missing += sought[group, 0] and newest[group] == _NEVER
+            missing += sought[group, 1] and newest_valued[group] == _NEVER
+        for event in range(start - 1, low - 1, -1):
+            if missing == 0:
+                break
+            if recorded[event] >= t or superseded[event] < t:
+                continue
+            for place in range(first[code[event]], first[code[event] + 1]):
+                group = groups[place]
+                if newest[group] == _NEVER:
+                    newest[group] = occurred[event]
+                    missing -= sought[group, 0]
+                if newest_valued[group] == _NEVER and not np.isnan(value[event]):
+                    newest_valued[group] = occurred[event]
+                    newest_value[group] = value[event]
+                    missing -= sought[group, 1]
+        for group in range(n_groups):
+            for w in range(1, n_widths):
+                facts[group, w] += facts[group, w - 1]
+                days[group, w] += days[group, w - 1]
+                valued[group, w] += valued[group, w - 1]
+        other[row] = facts[-1, -1]
+        for column in range(len(columns)):
+            kind, group, w, doubled = columns[column]
+            within = t - widths[w] if w >= 0 else _NEVER + 1
+            if kind == _COUNT:
+                values[row, column] = facts[group, w]
+            elif kind == _SUM:
+                values[row, column] = total[group, w]
+            elif kind == _MEAN:
+                number = valued[group, w]
+                values[row, column] = total[group, w] / number if number else np.nan
+            elif kind == _ACTIVE_DAYS:
+                values[row, column] = days[group, w]
+            elif kind == _TREND:
+                values[row, column] = 2 * facts[group, w] - facts[group, doubled]
+            elif kind == _EVER:
+                values[row, column] = newest[group] >= within
+            elif kind == _LAST:
+                known = newest_valued[group] >= within
+                values[row, column] = newest_value[group] if known else np.nan
+            else:
+                values[row, column] = t - newest[group] if newest[group] >= within else np.nan

@@ -8,7 +8,7 @@ counts exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.block import DAY, Block, Floats, Ints, micros, midnight
 from features.catalogue import catalogue
+from features.codes import matches
 from features.errors import RebondError
-from features.kernel import DAY, Block, Floats, Ints, measure, micros
+from features.kernel import measure
 from features.protocol import Cadence, Protocol
 from features.tables import COHORT
 
@@ -34,12 +36,65 @@ class OutcomeNeverOccurs(RebondError):
 
 
 @dataclass(frozen=True)
+class Question:
+    """Which rows are wanted, and as known when.
+
+    Attributes
+    ----------
+    protocol
+        Population, outcome and features.
+    dates
+        Review dates.
+    mature_on
+        Labels whose horizon ends after this day are null.
+    known_before
+        Outcomes recorded from 00:00 of this day on are not known. After an extract of
+        ``extracted_on`` this is the next day; for training labels it is the day the test
+        begins.
+    vocabulary
+        The codes that a model was, or will be, fitted on; None: every code.
+    labelled
+        Whether rows without a label are left out.
+    """
+
+    protocol: Protocol
+    dates: tuple[date, ...]
+    mature_on: date
+    known_before: date
+    vocabulary: frozenset[str] | None = None
+    labelled: bool = False
+
+
+@dataclass(frozen=True)
 class Matrix:
-    """Features at review dates: ``cohort`` (:data:`COHORT`) and ``values`` row by row."""
+    """Features at review dates, row by row.
+
+    Attributes
+    ----------
+    cohort
+        :data:`features.tables.COHORT`, sorted by date, then person.
+    values
+        Shape (rows, features).
+    other
+        Shape (rows,): events in the longest window whose code is not in the vocabulary,
+        though a feature looks at its kind.
+    names
+        The features.
+    """
 
     cohort: pd.DataFrame
     values: Floats
+    other: Ints
     names: tuple[str, ...]
+
+    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> Matrix:
+        """Return some rows."""
+        return Matrix(
+            self.cohort[rows].reset_index(drop=True),
+            self.values[rows],
+            self.other[rows],
+            self.names,
+        )
 
 
 def review_dates(cadence: Cadence, first: date, last: date) -> tuple[date, ...]:
@@ -56,52 +111,83 @@ def review_dates(cadence: Cadence, first: date, last: date) -> tuple[date, ...]:
     return tuple(dates)
 
 
-def build_cohort(
-    protocol: Protocol,
-    stays: pd.DataFrame,
-    block: Block,
-    dates: Sequence[date],
-    *,
-    mature_on: date,
-    known_before: date,
-) -> pd.DataFrame:
-    """Say who is in at each review date, and the label as known at one moment.
+def answer(question: Question, block: Block, stays: pd.DataFrame) -> Matrix:
+    """Answer a question for the persons of one block; pure, and perhaps without any row.
 
     Parameters
     ----------
-    protocol
-        Population and outcome.
-    stays
-        :data:`features.tables.STAYS`.
+    question
+        What is wanted.
     block
         All events of those persons.
-    dates
-        Review dates.
-    mature_on
-        Labels whose horizon ends after this day are null.
-    known_before
-        Outcomes recorded from 00:00 of this day on are not known. After an extract of
-        ``extracted_on`` this is the next day; for training labels it is the day the test
-        begins.
+    stays
+        :data:`features.tables.STAYS` of those persons.
+    """
+    cohort, person = _cohort(question, block, stays)
+    if question.labelled:
+        given = cohort["label"].notna().to_numpy()
+        cohort, person = cohort[given].reset_index(drop=True), person[given]
+    features = catalogue(question.protocol)
+    as_of = micros(cohort["as_of"]) // DAY
+    values, other = measure(block, features, person, as_of, vocabulary=question.vocabulary)
+    return Matrix(cohort, values, other, tuple(f.name for f in features))
+
+
+def gather(question: Question, parts: Sequence[Matrix]) -> Matrix:
+    """Put the answers for all blocks together, sorted by date, then person.
+
+    Raises
+    ------
+    EmptyCohort
+        No block holds anybody, and not only for want of a label.
+    """
+    if not question.labelled and not sum(len(part.cohort) for part in parts):
+        raise EmptyCohort(
+            f"nobody is in the population at any of {len(question.dates)} review dates: check "
+            f"cadence, min_history_days ({question.protocol.population.min_history_days}) and "
+            "the stays."
+        )
+    cohort = pd.concat([part.cohort for part in parts], ignore_index=True)
+    person = pd.factorize(cohort["person"], sort=True)[0]
+    order = np.lexsort((person, micros(cohort["as_of"])))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    # Each part goes to its place at once: the matrix is never held twice.
+    values = np.empty((len(order), len(parts[0].names)))
+    other = np.empty(len(order), np.int64)
+    first = 0
+    for part in parts:
+        rows = place[first : first + len(part.cohort)]
+        values[rows], other[rows] = part.values, part.other
+        first += len(rows)
+    return Matrix(
+        COHORT.validate(cohort.take(order).reset_index(drop=True)), values, other, parts[0].names
+    )
+
+
+def _cohort(question: Question, block: Block, stays: pd.DataFrame) -> tuple[pd.DataFrame, Ints]:
+    """Say who is in at each review date, and the label as known at one moment.
 
     Returns
     -------
-    DataFrame
-        :data:`features.tables.COHORT`, sorted by date, then person.
+    cohort
+        :data:`features.tables.COHORT`, sorted by person, then date.
+    person
+        Shape (rows,): each row's person in the block.
     """
-    outcome = protocol.outcome
+    protocol, outcome = question.protocol, question.protocol.outcome
     stays = stays.sort_values(["person", "entered_on"], ignore_index=True)
     starts = micros(stays["entered_on"])
     ends = np.where(stays["left_on"].isna(), FAR, micros(stays["left_on"].fillna(pd.Timestamp(0))))
-    person = _lookup(block, stays["person"].to_numpy(object))
-    until = _midnight(known_before)
+    person = block.places_of(stays["person"].to_numpy(object))
+    until = midnight(question.known_before)
     happened = _Outcomes.of(block, outcome.codes, person, starts, until)
     competing = _Outcomes.of(block, outcome.competing_codes, person, starts, until)
     horizon = outcome.horizon_days * DAY
 
-    frames = []
-    for day in dates:
-        t = _midnight(day)
+    chosen, dates, labels = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    for day in question.dates:
+        t = midnight(day)
         inside = (starts + protocol.population.min_history_days * DAY <= t) & (ends >= t)
         label = np.zeros(len(stays))
         if outcome.kind == "event":
@@ -120,43 +206,35 @@ def build_cohort(
             label[happened.first_from(t, len(stays)) >= t + horizon] = 1.0
             label[ends < t + horizon] = np.nan
             label[competing.first_from(t, len(stays)) < t + horizon] = np.nan
-        if day + timedelta(days=outcome.horizon_days) > mature_on:
+        if day + timedelta(days=outcome.horizon_days) > question.mature_on:
             label[:] = np.nan
-        chosen = stays[inside]
-        frames.append(
-            pd.DataFrame(
-                {
-                    "person": chosen["person"],
-                    "as_of": np.full(len(chosen), np.datetime64(day, "us")),
-                    "household": chosen["household"],
-                    "team": chosen["team"],
-                    "referent": chosen["referent"],
-                    "entered_on": chosen["entered_on"],
-                    "informed": (chosen["informed_on"] < pd.Timestamp(day)).to_numpy(),
-                    "label": label[inside],
-                }
-            )
-        )
-    cohort = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    if cohort.empty:
-        raise EmptyCohort(
-            f"nobody is in the population at any of {len(dates)} review dates: check cadence, "
-            f"min_history_days ({protocol.population.min_history_days}) and the stays."
-        )
-    return COHORT.validate(
-        cohort.drop_duplicates(["person", "as_of"], keep="last", ignore_index=True)
+        chosen.append(np.flatnonzero(inside))
+        dates.append(np.full(inside.sum(), t))
+        labels.append(label[inside])
+    stay, at = np.concatenate(chosen), np.concatenate(dates)
+    # Who left and returned on one day is in once, with the later stay.
+    owner = pd.factorize(stays["person"])[0]
+    order = np.lexsort((stay, at, owner[stay]))
+    again = (np.diff(owner[stay[order]]) == 0) & (np.diff(at[order]) == 0)
+    order = order[np.append(~again, [True] * bool(len(order))).astype(bool)]
+    as_of = at[order].astype("datetime64[us]")
+    rows = stays.take(stay[order]).reset_index(drop=True)
+    cohort = pd.DataFrame(
+        {
+            "person": rows["person"],
+            "as_of": as_of,
+            "household": rows["household"],
+            "team": rows["team"],
+            "referent": rows["referent"],
+            "entered_on": rows["entered_on"],
+            "informed": (rows["informed_on"] < pd.Series(as_of)).to_numpy(bool),
+            "label": np.concatenate(labels)[order],
+        }
     )
+    return cohort, person[stay[order]]
 
 
-def build_matrix(protocol: Protocol, block: Block, cohort: pd.DataFrame) -> Matrix:
-    """Measure every feature of the protocol's catalogue for every row of a cohort."""
-    features = catalogue(protocol)
-    person = _lookup(block, cohort["person"].to_numpy(object))
-    values = measure(block, features, person, micros(cohort["as_of"]))
-    return Matrix(cohort, values, tuple(f.name for f in features))
-
-
-def check_outcome_occurs(protocol: Protocol, block: Block) -> None:
+def check_outcome_occurs(protocol: Protocol, codes: Collection[str]) -> None:
     """Refuse a protocol whose outcome codes match nothing.
 
     Raises
@@ -164,8 +242,8 @@ def check_outcome_occurs(protocol: Protocol, block: Block) -> None:
     OutcomeNeverOccurs
         For instance after a code was renamed in the source.
     """
-    if not block.matching(protocol.outcome.codes).any():
-        seen = ", ".join(block.codes[:5])
+    if not any(matches(code, protocol.outcome.codes) for code in codes):
+        seen = ", ".join(sorted(codes)[:5])
         raise OutcomeNeverOccurs(
             f"no event has an outcome code {list(protocol.outcome.codes)}; the codes begin with "
             f"{seen} …: correct [outcome] codes in the protocol."
@@ -239,15 +317,3 @@ def _recent(
     seen = np.zeros(len(block.persons) + 1, bool)
     seen[block.person[chosen]] = True
     return seen[person]
-
-
-def _lookup(block: Block, persons: npt.NDArray[np.object_]) -> Ints:
-    """Index of each person in the block; -1 for one without events."""
-    if not len(block.persons):
-        return np.full(len(persons), -1)
-    at = np.minimum(np.searchsorted(block.persons, persons), len(block.persons) - 1)
-    return np.where(block.persons[at] == persons, at, -1)
-
-
-def _midnight(day: date) -> int:
-    return int(np.datetime64(day, "us").astype(np.int64))

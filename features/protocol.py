@@ -17,7 +17,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from features.codes import FORBIDDEN_FAMILIES, family, matches
+from features.codes import FORBIDDEN_FAMILIES, LONGEST_CODE, family_among, is_code, matches
 from features.errors import RebondError
 
 Measure = Literal["count", "sum", "mean", "last", "active_days", "since_last", "trend", "ever"]
@@ -41,6 +41,7 @@ def _not_blank(text: str) -> str:
 
 
 Sentence = Annotated[str, AfterValidator(_not_blank)]
+Code = Annotated[Sentence, AfterValidator(str.strip)]
 
 
 class _Section(BaseModel):
@@ -75,9 +76,9 @@ class Outcome(_Section):
     label: Sentence
     horizon_days: int = Field(90, ge=1, le=CENTURY)
     kind: Literal["event", "silence"] = "event"
-    codes: tuple[Sentence, ...] = Field(min_length=1)
+    codes: tuple[Code, ...] = Field(min_length=1)
     repeats: bool = False
-    competing_codes: tuple[Sentence, ...] = ()
+    competing_codes: tuple[Code, ...] = ()
     at_risk_days: int | None = Field(None, ge=1, le=CENTURY)
 
     @property
@@ -112,7 +113,7 @@ class FeatureGroup(_Section):
     """Codes looked at together, how, and why. A code matches itself and everything below it."""
 
     name: Sentence
-    codes: tuple[Sentence, ...] = Field(min_length=1)
+    codes: tuple[Code, ...] = Field(min_length=1)
     measures: tuple[Measure, ...] = Field(min_length=1)
     sign: Literal[-1, 0, 1] = 0
     wording: Sentence
@@ -175,10 +176,10 @@ class Protocol(_Section):
             raise ValueError(f"feature groups need distinct names, repeated: {repeated}")
         for group in self.features.group:
             for code in group.codes:
-                if family(code) in FORBIDDEN_FAMILIES:
+                if found := family_among(code, FORBIDDEN_FAMILIES):
                     raise ValueError(
                         f"feature group {group.name!r} looks at {code!r}: the family "
-                        f"{family(code)!r} is never a feature"
+                        f"{found!r} is never a feature"
                     )
             if not self.outcome.repeats and self.outcome.kind == "event":
                 # Either may be the broader one: `lien` and `lien//interruption` share events.
@@ -192,6 +193,17 @@ class Protocol(_Section):
                         f"feature group {group.name!r} matches the outcome code {seen[0]!r}, "
                         "whose past is empty by definition; take it out of the group"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _codes_have_the_shape_of_codes(self) -> Self:
+        listed = [code for group in self.features.group for code in group.codes]
+        for code in (*self.outcome.codes, *self.outcome.competing_codes, *listed):
+            if not is_code(code):
+                raise ValueError(
+                    f"{code!r} is no code: write parts of letters, digits, _ - . joined by //, "
+                    f"at most {LONGEST_CODE} characters in all"
+                )
         return self
 
     @property
@@ -236,7 +248,7 @@ def read_protocol(path: Path) -> Protocol:
         The file is missing or says something a protocol cannot say.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidProtocol(f"{path.name} is not UTF-8 text: save it again as UTF-8.") from error
     except (FileNotFoundError, IsADirectoryError) as error:

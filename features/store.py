@@ -1,19 +1,18 @@
 """The event store: immutable Parquet segments and one atomically replaced manifest.
 
-Reading never locks and never sees half an import: a segment is written whole under a
-fresh name, and becomes part of the store only when the new manifest takes the old one's
-place. DuckDB is the engine over the files, never what holds them.
+Reading never locks and never sees half an import: a segment is written whole in a staging,
+under a fresh name, and becomes part of the store only when the new manifest takes the old
+one's place. DuckDB is the engine over the files, never what holds them.
 """
+
+# ruff: noqa: S608 - names come from contracts, values are quoted or passed beside the query
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -22,10 +21,16 @@ import duckdb
 import pandas as pd
 
 from features.errors import RebondError
-from features.intake import Extract, ImportRefused
+from features.intake.folder import MEMORY, Extract
+from features.intake.reading import ImportRefused
 from features.paths import literal
 from features.protocol import Protocol, parse_protocol
+from features.staging import Staging
 from features.tables import EVENTS, STAYS
+
+ROW_GROUP = 30_720
+"""Rows that are read together: small, so that a range of persons reads little else."""
+MANIFEST = "manifest.json"
 
 
 class EmptyStore(RebondError):
@@ -34,10 +39,6 @@ class EmptyStore(RebondError):
 
 class StoreDamaged(RebondError):
     """A file of the store is missing, or not what was imported."""
-
-
-class ImportRunning(RebondError):
-    """Only one import at a time may add to a store."""
 
 
 class OlderExtract(ImportRefused):
@@ -78,14 +79,24 @@ class Manifest:
 
 @dataclass(frozen=True)
 class EventStore:
-    """The events and stays of one home."""
+    """The events and stays of one home.
+
+    ``pinned`` is a manifest to keep to, whatever is imported meanwhile; None: the present one.
+    """
 
     folder: Path
+    pinned: Manifest | None = None
+
+    def at_once(self) -> EventStore:
+        """Return the store as it is now: everything read from it belongs together."""
+        return replace(self, pinned=self.manifest)
 
     @property
     def manifest(self) -> Manifest:
         """The manifest as it is now; an empty one before the first import."""
-        path = self.folder / "manifest.json"
+        if self.pinned is not None:
+            return self.pinned
+        path = self.folder / MANIFEST
         if not path.is_file():
             return Manifest()
         try:
@@ -131,7 +142,20 @@ class EventStore:
         Rows come in the order they were imported: of two rows that say the same
         ``event_id`` at the same time, the later one holds.
         """
-        return self._read(self.manifest.events, list(EVENTS.columns), person)
+        found = self._read(self.manifest.events, [*EVENTS.columns, "arrival"], person)
+        return found.sort_values("arrival", ignore_index=True).drop(columns="arrival")
+
+    def event_files(self) -> list[str]:
+        """Return the segments of events as DuckDB reads them, none changed since the import.
+
+        Within each, rows are sorted by person; their column ``arrival`` is their place in the
+        order of import, from the first segment to the last.
+        """
+        segments = self.manifest.events
+        if not segments:
+            raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
+        self._check_unchanged(segments)
+        return [literal(self.folder / segment.file) for segment in segments]
 
     def stays(self, person: str | None = None) -> pd.DataFrame:
         """Return all stays, or one person's, as :data:`features.tables.STAYS`.
@@ -149,7 +173,7 @@ class EventStore:
             raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
         files = [self.folder / segment.file for segment in segments]
         names = ", ".join(f'"{c}"' for c in columns)
-        query = f"SELECT {names} FROM read_parquet($files, hive_partitioning=false)"  # noqa: S608
+        query = f"SELECT {names} FROM read_parquet($files, hive_partitioning=false)"
         parameters: dict[str, object] = {"files": [literal(file) for file in files]}
         if person is None:
             self._check_unchanged(segments)
@@ -181,74 +205,85 @@ class EventStore:
         kept = present[~present["person"].isin(set(extract.stays["person"]))]
         return pd.concat([kept, extract.stays], ignore_index=True)
 
-    @contextmanager
-    def adding(self, extract: Extract) -> Iterator[int]:
-        """Add an import; the store changes when the block ends well, and not before.
+    def add(self, extract: Extract, stage: Staging) -> int:
+        """Write what an import adds into a staging; the store changes when that is published.
 
         Events already stored, row for row, are not stored again, so importing the same
-        folder twice changes nothing.
+        folder twice changes nothing. Of rows with an ``event_id`` the one that holds in the
+        extract holds in the store, unless a later recording of it is stored already.
 
-        Yields
-        ------
+        Parameters
+        ----------
+        extract
+            What was imported.
+        stage
+            Holds the home's lock, and the files until they take their places.
+
+        Returns
+        -------
         int
             How many events are new.
 
         Raises
         ------
-        ImportRunning
-            Another process is adding to this store.
         OlderExtract
             The store holds a newer extract.
         """
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        written: list[Path] = []
-        # The folder above is locked, not a file of the store: a refusal has nothing to clear.
-        with _alone(self.folder.parent):
-            old = self.manifest
-            _check_not_older(extract.extracted_on, old)
-            made = not self.folder.exists()
-            self.folder.mkdir(exist_ok=True)
-            try:
-                manifest, fresh = self._extended(old, extract, written)
-                prepared = self._write_manifest(manifest, written)
-                yield fresh
-                prepared.replace(self.folder / "manifest.json")
-            except BaseException:
-                for path in written:
-                    path.unlink(missing_ok=True)
-                if made:
-                    self.folder.rmdir()
-                raise
-
-    def _extended(
-        self, old: Manifest, extract: Extract, written: list[Path]
-    ) -> tuple[Manifest, int]:
-        """Write what is new and return the manifest that names it, and how many events it is."""
+        old = self.manifest
+        _check_not_older(extract.extracted_on, old)
         manifest = replace(
             old,
-            protocol=self._write_text(extract.protocol_text, written),
+            protocol=self._add_text(extract.protocol_text, stage),
             extracted_on=extract.extracted_on.isoformat(),
         )
-        events = self._unknown(extract.events, old)
-        if len(events):
-            manifest = replace(manifest, events=(*old.events, self._write(events, written)))
+        fresh = self._fresh_place(stage)
+        rows = self._add_events(extract, old, fresh, stage.scratch)
+        if rows:
+            segment = Segment(fresh.name, _sha256(fresh), rows)
+            manifest = replace(manifest, events=(*old.events, segment))
         if not self._same_stays(extract.stays, old):
-            stays = extract.stays.assign(**{"import": len(old.stays)})
-            manifest = replace(manifest, stays=(*old.stays, self._write(stays, written)))
-        return manifest, len(events)
+            path = self._fresh_place(stage)
+            extract.stays.assign(**{"import": len(old.stays)}).to_parquet(path, index=False)
+            segment = Segment(path.name, _sha256(path), len(extract.stays))
+            manifest = replace(manifest, stays=(*old.stays, segment))
+        self._place(stage, MANIFEST).write_text(
+            json.dumps(asdict(manifest), indent=1), encoding="utf-8"
+        )
+        return rows
 
-    def _unknown(self, events: pd.DataFrame, old: Manifest) -> pd.DataFrame:
-        """Return the rows that are not stored yet, with their multiplicity, in order."""
-        if not old.events:
-            return events
-        columns = list(EVENTS.columns)
-        known = self.events()
-        # NaN equals NaN here: the rows are compared as they are written.
-        rank = events.groupby(columns, dropna=False).cumcount()
-        stored = known.groupby(columns, dropna=False).size().rename("stored").reset_index()
-        merged = events.assign(rank=rank).merge(stored, on=columns, how="left")
-        fresh = (merged["rank"] >= merged["stored"].fillna(0)).to_numpy()
-        return events[fresh].reset_index(drop=True)
+    @property
+    def manifest_place(self) -> str:
+        """Where the manifest stands in the home: what is published last."""
+        return f"{self.folder.name}/{MANIFEST}"
+
+    def _place(self, stage: Staging, name: str) -> Path:
+        return stage.path(f"{self.folder.name}/{name}")
+
+    def _fresh_place(self, stage: Staging) -> Path:
+        return self._place(stage, f"{secrets.token_hex(8)}.parquet")
+
+    def _add_events(self, extract: Extract, old: Manifest, path: Path, scratch: Path) -> int:
+        """Write the rows that are not stored yet, with their multiplicity, sorted by person."""
+        self._check_unchanged(old.events)
+        settings = {"temp_directory": str(scratch / "spill"), "memory_limit": MEMORY}
+        with duckdb.connect(":memory:", config=settings) as database:
+            database.read_parquet(
+                literal(extract.events), hive_partitioning=False, file_row_number=True
+            ).create_view("given")
+            if old.events:
+                stored = [literal(self.folder / segment.file) for segment in old.events]
+                database.read_parquet(stored, hive_partitioning=False).create_view("stored")
+                database.execute(_MORE_OFTEN)
+                database.execute(_FRESH)
+            else:
+                database.execute("CREATE VIEW fresh AS FROM given")
+            (rows,) = database.execute("SELECT count(*) FROM fresh").fetchall()[0]
+            if rows:
+                already = sum(segment.rows for segment in old.events)
+                database.sql(_SORTED, params={"already": already}).write_parquet(
+                    str(path), compression="zstd", row_group_size=ROW_GROUP
+                )
+        return int(rows)
 
     def _same_stays(self, stays: pd.DataFrame, old: Manifest) -> bool:
         if not old.stays:
@@ -262,29 +297,62 @@ class EventStore:
             )
         )
 
-    def _write(self, table: pd.DataFrame, written: list[Path]) -> Segment:
-        path = self.folder / f"{secrets.token_hex(8)}.parquet"
-        written.append(path)
-        table.to_parquet(path, index=False)
-        return Segment(path.name, _sha256(path), len(table))
-
-    def _write_text(self, text: str, written: list[Path]) -> ProtocolText:
+    def _add_text(self, text: str, stage: Staging) -> ProtocolText:
         digest = hashlib.sha256(text.encode()).hexdigest()
-        path = self.folder / f"protocol-{digest[:16]}.toml"
-        if not path.exists():
-            written.append(path)
-            path.write_text(text, encoding="utf-8")
-        return ProtocolText(path.name, digest)
+        name = f"protocol-{digest[:16]}.toml"
+        if not (self.folder / name).exists():
+            self._place(stage, name).write_text(text, encoding="utf-8")
+        return ProtocolText(name, digest)
 
-    def _write_manifest(self, manifest: Manifest, written: list[Path]) -> Path:
-        """Write the next manifest beside the present one, so that only a rename is left to do."""
-        fresh = self.folder / "manifest.json.new"
-        written.append(fresh)
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(asdict(manifest), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        return fresh
+
+_COLUMNS = ", ".join(EVENTS.columns)
+_SAME = " AND ".join(f"given.{c} IS NOT DISTINCT FROM {{other}}.{c}" for c in EVENTS.columns)
+# Most rows of a later extract are stored already: only those that come more often are ranked.
+_MORE_OFTEN = f"""
+CREATE TABLE more_often AS
+SELECT given.*, coalesce(known.copies, 0) AS stored_copies
+FROM (SELECT {_COLUMNS}, count(*) AS copies FROM given GROUP BY ALL) AS given
+LEFT JOIN (SELECT {_COLUMNS}, count(*) AS copies FROM stored GROUP BY ALL) AS known
+    ON {_SAME.format(other="known")}
+WHERE given.copies > coalesce(known.copies, 0)
+"""
+# A correction taken back says again what was stored once: of each id, the row that holds in
+# the extract is fresh as well where another one would hold in the store.
+_FRESH = f"""
+CREATE TABLE fresh AS
+SELECT {_COLUMNS}, file_row_number FROM (
+    SELECT given.*, stored_copies,
+           row_number() OVER (PARTITION BY {", ".join(f"given.{c}" for c in EVENTS.columns)}
+                              ORDER BY file_row_number) AS copy
+    FROM given JOIN more_often ON {_SAME.format(other="more_often")}
+)
+WHERE copy > stored_copies;
+
+INSERT INTO fresh
+WITH known AS (
+    SELECT {_COLUMNS}, arrival AS place FROM stored WHERE event_id IS NOT NULL
+    UNION ALL
+    SELECT {_COLUMNS}, (SELECT max(arrival) + 1 FROM stored) + file_row_number
+    FROM fresh WHERE event_id IS NOT NULL
+),
+said AS (
+    SELECT person, event_id, max({{'recorded': recorded_at, 'place': file_row_number}}) AS last
+    FROM given WHERE event_id IS NOT NULL GROUP BY ALL
+),
+holding AS (
+    SELECT person, event_id, max({{'recorded': recorded_at, 'place': place}}) AS last
+    FROM known GROUP BY ALL
+)
+SELECT {", ".join(f"given.{c}" for c in EVENTS.columns)}, file_row_number
+FROM said JOIN holding USING (person, event_id)
+JOIN given ON file_row_number = said.last.place
+JOIN known ON known.place = holding.last.place
+WHERE said.last.recorded = holding.last.recorded AND NOT ({_SAME.format(other="known")})
+"""
+_SORTED = f"""
+SELECT {_COLUMNS}, $already + row_number() OVER (ORDER BY file_row_number) - 1 AS arrival
+FROM fresh ORDER BY person, occurred_at, recorded_at, arrival
+"""
 
 
 def _check_not_older(extracted_on: date, old: Manifest) -> None:
@@ -294,22 +362,6 @@ def _check_not_older(extracted_on: date, old: Manifest) -> None:
             f"{old.extracted_on}: import an extract of that day or later, or correct "
             "extracted_on in extract.toml."
         )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; the system releases it when the process ends, however it ends."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ImportRunning(
-                "another import is adding to this home: wait until it ends, then import again."
-            ) from error
-        yield
-    finally:
-        os.close(handle)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,11 +7,13 @@ on: pseudonyms in place of identifiers, naive Europe/Paris times, no free text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 import pandera.pandas as pa
+
+from features.codes import CODE, LONGEST_CODE
+from features.contract import row_check
 
 EARLIEST = pd.Timestamp("1900-01-01")
 """Nothing older is believed (contract, section 1)."""
@@ -69,27 +71,19 @@ IDENTITIES_FILE = FileContract(
 )
 
 
-FRAME_CHECKS = {
-    "is before entered_on": "left_on",
-    "is empty, which deletes, but event_id does not say what": "code",
-    "is given a second time": "attribute",
+REASONS = {
+    "not_nullable": (None, "is empty"),
+    "multiple_fields_uniqueness": ("attribute", "is given a second time"),
 }
-"""The column that a check over several columns is about, by the reason it gives."""
-
-
-def _frame_check(reason: str, keep: Callable[[pd.DataFrame], pd.Series]) -> pa.Check:
-    """Check whole rows; ``reason`` is a key of :data:`FRAME_CHECKS`."""
-    return pa.Check(keep, name=FRAME_CHECKS[reason], error=reason)
+"""The column and the plain reason for pandera's own checks; other checks give theirs."""
 
 
 def _not_before_1900() -> pa.Check:
-    return pa.Check(lambda s: s >= EARLIEST, name="before 1900", error="is before 1900")
+    return pa.Check.ge(EARLIEST, error="is before 1900")
 
 
 def _known_person(persons: frozenset[str]) -> pa.Check:
-    return pa.Check(
-        lambda s: s.isin(persons), name="unknown person", error="is not a person of persons"
-    )
+    return pa.Check.isin(persons, error="is not a person of persons")
 
 
 def import_schema(
@@ -109,12 +103,14 @@ def import_schema(
     Returns
     -------
     DataFrameSchema
-        Validated lazily; each failed check's ``error`` is the reason shown to a person.
+        Judged by :func:`features.contract.judge`; each failed check's ``error`` is the reason
+        shown to a person, but for :data:`REASONS`.
     """
     last = end - pd.Timedelta(days=1)
     known = [] if persons is None else [_known_person(persons)]
     columns: dict[str, pa.Column] = {"person_id": pa.Column(str, known)}
     checks: list[pa.Check] = []
+    unique: list[str] | None = None
     if file is PERSONS_FILE:
         columns |= {
             "entered_on": pa.Column("datetime64[us]", _not_before_1900()),
@@ -123,9 +119,11 @@ def import_schema(
             "informed_on": pa.Column("datetime64[us]", _not_before_1900(), nullable=True),
         }
         checks.append(
-            _frame_check(
-                "is before entered_on",
+            row_check(
                 lambda t: t["left_on"].isna() | (t["left_on"] >= t["entered_on"]),
+                sql="left_on IS NULL OR left_on >= entered_on",
+                column="left_on",
+                error="is before entered_on",
             )
         )
     elif file is EVENTS_FILE:
@@ -135,25 +133,39 @@ def import_schema(
                 "datetime64[us]",
                 [
                     _not_before_1900(),
-                    pa.Check(lambda s: s < end, error=f"is after extracted_on ({last:%Y-%m-%d})"),
+                    pa.Check.lt(end, error=f"is after extracted_on ({last:%Y-%m-%d})"),
                 ],
             ),
         }
         checks.append(
-            _frame_check(
-                "is empty, which deletes, but event_id does not say what",
+            row_check(
                 lambda t: (t["code"] != "") | t["event_id"].notna(),
+                sql="code <> '' OR event_id IS NOT NULL",
+                column="code",
+                error="is empty, which deletes, but event_id does not say what",
+            )
+        )
+        checks.append(
+            row_check(
+                lambda t: (
+                    t["code"].isna()
+                    | (
+                        t["code"].str.fullmatch(f"({CODE})?")
+                        & (t["code"].str.len() <= LONGEST_CODE)
+                    )
+                ),
+                sql=f"code IS NULL OR regexp_full_match(code, '({CODE})?') "
+                f"AND length(code) <= {LONGEST_CODE}",
+                column="code",
+                error="is no code (parts of letters, digits, _ - . joined by //)",
             )
         )
     elif file is SENSITIVE_FILE:
         columns |= {"attribute": pa.Column(str)}
-        checks.append(
-            _frame_check(
-                "is given a second time",
-                lambda t: ~t.duplicated(["person_id", "attribute"]),
-            )
-        )
-    return pa.DataFrameSchema(columns, checks=checks, strict=False)
+        unique = ["person_id", "attribute"]
+    return pa.DataFrameSchema(
+        columns, checks=checks, strict=False, unique=unique, report_duplicates="exclude_first"
+    )
 
 
 STAYS = pa.DataFrameSchema(

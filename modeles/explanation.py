@@ -21,11 +21,17 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Reason:
-    """A dated, observed fact in reviewed French, and its points (log-odds, centred)."""
+    """A dated, observed fact in reviewed French, and its points (log-odds, centred).
+
+    ``text`` is the sentence as it was frozen; ``column`` and ``value`` (None: nothing to
+    measure) are what it states, so that the same fact can be told in mended words.
+    """
 
     feature: str
     text: str
     points: float
+    column: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class Signal:
     """The explained score of one situation at one date.
 
     ``score`` is the model's log-odds. ``reasons`` (at most four) speak for looking at the
-    situation, ``against`` speak against; ``missing`` says what the model did not have.
+    situation, ``against`` speak against; ``missing`` says what the model did not have, first
+    of the columns in ``absent``, one sentence each.
     """
 
     model: str
@@ -44,6 +51,7 @@ class Signal:
     reasons: tuple[Reason, ...]
     against: tuple[Reason, ...]
     missing: tuple[str, ...]
+    absent: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Write the record as JSON, dates in ISO form."""
@@ -62,4 +70,5 @@ class Signal:
             reasons=tuple(Reason(**reason) for reason in plain["reasons"]),
             against=tuple(Reason(**reason) for reason in plain["against"]),
             missing=tuple(plain["missing"]),
+            absent=tuple(plain.get("absent", ())),
         )

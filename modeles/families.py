@@ -206,13 +206,12 @@ class BlackBox:
 
 
 def unseen(bag_scores: Floats, fold: Ints) -> Floats:
-    """Return, for each row, the score of what has not seen its household, shape (rows,).
+    """Return, for each row, the score of the bag that has not seen its household, shape (rows,).
 
-    ``fold`` is -1 for households outside the training rows: the mean of all bags.
+    New people too are judged by one bag and not by the mean, which they will be served: who
+    is new is not asked, so nobody who returns can be judged by what has seen them.
     """
-    own = bag_scores[np.arange(len(fold)), np.maximum(fold, 0)]
-    result: Floats = np.where(fold >= 0, own, bag_scores.mean(axis=1))
-    return result
+    return bag_scores[np.arange(len(fold)), fold]
 
 
 def _in_each_fold(fit: Callable[[int], T], name: str, progress: Callable[[str], None]) -> list[T]:

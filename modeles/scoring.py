@@ -7,12 +7,15 @@ of one group tell one story, so their points are added and one sentence speaks f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
 
 from features.catalogue import Feature
+from features.french import count
 from modeles.explanation import Estimate, Reason, Signal
 from modeles.table import ModelTable
 
@@ -28,6 +31,8 @@ CANNOT_KNOW = (
     "ce que la personne souhaite et ce que d'autres services font avec elle."
 )
 
+NOT_COUNTED = "Le modèle laisse de côté {} d'un type qu'il ne connaissait pas."
+
 
 def explain(
     table: ModelTable,
@@ -35,6 +40,8 @@ def explain(
     values: Floats,
     as_of: date,
     valid_until: date,
+    *,
+    other: int = 0,
 ) -> Signal:
     """Explain one situation's score.
 
@@ -48,6 +55,8 @@ def explain(
         Shape (features,), the row of the matrix.
     as_of, valid_until
         The review date, and the last day on which the signal may be shown.
+    other
+        How many facts of kinds that the model was not fitted on the row leaves out.
 
     Returns
     -------
@@ -66,12 +75,13 @@ def explain(
     reasons = tuple(r for r in told if r.points >= SMALLEST_POINTS)[:MOST_REASONS]
     against = tuple(r for r in reversed(told) if r.points <= -SMALLEST_POINTS)[:MOST_AGAINST]
     said = {reason.text for reason in (*reasons, *against)}
-    absent = [
-        feature.sentence(float(value), as_of)
+    absent = {
+        feature.name: feature.sentence(float(value), as_of)
         for feature, value in zip(features, values, strict=True)
         if feature.measure == "since_last" and np.isnan(value)
-    ]
-    unknown = [sentence for sentence in absent if sentence not in said]
+    }
+    unknown = {column: text for column, text in absent.items() if text not in said}
+    left_out = [NOT_COUNTED.format(count(other, "fait", "faits"))] if other else []
     return Signal(
         model=table.version,
         as_of=as_of,
@@ -80,7 +90,40 @@ def explain(
         estimate=Estimate(_per_100(estimate), _per_100(low), _per_100(high)),
         reasons=reasons,
         against=against,
-        missing=(*unknown, CANNOT_KNOW),
+        missing=(*unknown.values(), *left_out, CANNOT_KNOW),
+        absent=tuple(unknown),
+    )
+
+
+def reword(signal: Signal, features: Sequence[Feature]) -> Signal:
+    """Tell a signal again in the words of some features; everything else stays as frozen.
+
+    Parameters
+    ----------
+    signal
+        As it was kept.
+    features
+        Those whose sentences are told again; a reason whose column is not among them, or
+        that was kept without one, keeps its frozen sentence.
+    """
+    known = {feature.name: feature for feature in features}
+
+    def told(frozen: str, column: str, value: float | None) -> str:
+        if column not in known:
+            return frozen
+        return known[column].sentence(np.nan if value is None else value, signal.as_of)
+
+    def retold(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+        return tuple(replace(r, text=told(r.text, r.column, r.value)) for r in reasons)
+
+    return replace(
+        signal,
+        reasons=retold(signal.reasons),
+        against=retold(signal.against),
+        missing=tuple(
+            told(frozen, column, None)
+            for frozen, column in zip_longest(signal.missing, signal.absent, fillvalue="")
+        ),
     )
 
 
@@ -95,7 +138,14 @@ def _tell(
     members = [i for i, feature in enumerate(features) if feature.group == group]
     total = float(points[members].sum())
     loudest = max(members, key=lambda i: points[i] if total >= 0 else -points[i])
-    return Reason(group, features[loudest].sentence(float(values[loudest]), as_of), total)
+    speaker, value = features[loudest], float(values[loudest])
+    return Reason(
+        group,
+        speaker.sentence(value, as_of),
+        total,
+        speaker.name,
+        None if np.isnan(value) else value,
+    )
 
 
 def _per_100(probability: float) -> int:

@@ -151,7 +151,10 @@ class Bag:
 
 @dataclass(frozen=True)
 class ModelTable:
-    """One model, whole: everything that scoring, explaining and auditing it needs."""
+    """One model, whole: everything that scoring, explaining and auditing it needs.
+
+    ``codes`` are those it was fitted on: events of any other are counted apart, in no feature.
+    """
 
     version: str
     family: str
@@ -164,6 +167,7 @@ class ModelTable:
     trained_until: str
     test_from: str
     hashes: dict[str, str]
+    codes: tuple[str, ...]
     bags: tuple[Bag, ...]
 
     def contributions(self, values: Floats) -> Floats:
@@ -261,6 +265,7 @@ def _table(body: dict[str, Any]) -> ModelTable:
         **{
             **body,
             "features": tuple(feature(f) for f in body["features"]),
+            "codes": tuple(body["codes"]),
             "calibration": Calibration(
                 calibration["slope"],
                 calibration["intercept"],

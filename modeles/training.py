@@ -70,7 +70,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What one training made; ``chosen`` is a version, or None if nothing beat the rules."""
+    """What one training made; ``chosen`` is a version, or None if nothing beat the rules.
+
+    ``other`` counts facts of test rows whose code was unknown when the test began: they are
+    in no feature.
+    """
 
     rows: int
     persons: int
@@ -78,6 +82,7 @@ class TrainingResult:
     base_rate: float
     test_from: str
     test_dates: int
+    other: int
     chosen: str | None
     candidates: tuple[Candidate, ...]
     tables: tuple[ModelTable, ...]
@@ -207,6 +212,7 @@ def train(
         base_rate=float(label.mean()),
         test_from=study.test_from.isoformat(),
         test_dates=study.test.cohort["as_of"].nunique(),
+        other=int(study.test.other.sum()),
         chosen=chosen_version,
         candidates=tuple(candidates),
         tables=tuple(tables),
@@ -242,6 +248,7 @@ def _fit(
         trained_until=study.test_from.isoformat(),
         test_from=study.test_from.isoformat(),
         hashes={"protocol": study.protocol.hash, "data": data_hash},
+        codes=tuple(sorted(study.vocabulary)),
         bags=lines.bags,
     )
     progress(f"{family.name}: calibration on people each bag had not seen")

@@ -1,8 +1,8 @@
 """The arithmetic of an honest test: later dates, mature labels, people never on both sides.
 
 Training labels end before the test begins and are taken as they were known that day. Where
-the protocol sets ``test_from``, households of the test leave the training; elsewhere every
-household of the training belongs to one fold, and is judged only by what has not seen it
+the protocol sets ``test_from``, households of the test leave the training. Every household
+belongs to one fold, and is judged only by what has not seen it
 (:func:`modeles.families.unseen`).
 """
 
@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.catalogue import looked_at
+from features.engine import Engine
 from features.errors import RebondError
-from features.kernel import Block
-from features.point_in_time import Matrix, build_cohort, build_matrix, review_dates
+from features.point_in_time import Matrix, Question, review_dates
 from features.protocol import Protocol
 from modeles.families import FOLDS
 
@@ -41,10 +42,11 @@ class Study:
     train, test
         Features with labels: as known when the test began, and as known at the extract.
     train_fold, test_fold
-        Shape (rows,): the fold of the row's household among the training households, -1
-        where the household is not among them.
+        Shape (rows,): the fold of the row's household.
     test_from
         The first day of the test; every training label had ended by then.
+    vocabulary
+        The codes that are in the features; every other is counted apart.
     """
 
     protocol: Protocol
@@ -53,10 +55,31 @@ class Study:
     train_fold: Ints
     test_fold: Ints
     test_from: date
+    vocabulary: frozenset[str]
 
 
-def build_study(protocol: Protocol, stays: pd.DataFrame, block: Block, extracted_on: date) -> Study:
-    """Lay out training and test for one protocol.
+def build_study(
+    protocol: Protocol,
+    engine: Engine,
+    extracted_on: date,
+    *,
+    test_from: date | None = None,
+    vocabulary: frozenset[str] | None = None,
+) -> Study:
+    """Lay out training and test for one protocol, in one reading of the events.
+
+    Parameters
+    ----------
+    protocol
+        The study.
+    engine
+        Reads the events.
+    extracted_on
+        Nothing is known after this day.
+    test_from, vocabulary
+        Of a model that is to be measured again: when its test began, and the codes it was
+        fitted on. Default: as the protocol says, else when two thirds of the situations have
+        been looked at; and the codes that occurred and were recorded before.
 
     Raises
     ------
@@ -64,9 +87,10 @@ def build_study(protocol: Protocol, stays: pd.DataFrame, block: Block, extracted
         When there is nothing to fit on or nothing to measure on.
     """
     horizon = timedelta(days=protocol.outcome.horizon_days)
+    stays = engine.stays()
     first = stays["entered_on"].min().date()
     mature = review_dates(protocol.cadence, first, extracted_on - horizon)
-    test_from = protocol.validation.test_from or _last_third(mature)
+    test_from = test_from or protocol.validation.test_from or _last_third(protocol, stays, mature)
     train_dates = [t for t in mature if t + horizon <= test_from]
     test_dates = [t for t in mature if t >= test_from]
     if not train_dates or not test_dates:
@@ -75,21 +99,42 @@ def build_study(protocol: Protocol, stays: pd.DataFrame, block: Block, extracted
             f"{first} to {extracted_on}; a training window and a later test need more history, "
             "or an earlier test_from."
         )
-    train = build_cohort(
-        protocol, stays, block, train_dates, mature_on=test_from, known_before=test_from
+    if vocabulary is None:
+        vocabulary = looked_at(protocol, engine.codes(before=test_from))
+    train, test = engine.matrices(
+        [
+            Question(
+                protocol,
+                tuple(train_dates),
+                mature_on=test_from,
+                known_before=test_from,
+                vocabulary=vocabulary,
+                labelled=True,
+            ),
+            Question(
+                protocol,
+                tuple(test_dates),
+                mature_on=extracted_on,
+                known_before=extracted_on + timedelta(days=1),
+                vocabulary=vocabulary,
+            ),
+        ]
     )
-    test = build_cohort(
-        protocol,
-        stays,
-        block,
-        test_dates,
-        mature_on=extracted_on,
-        known_before=extracted_on + timedelta(days=1),
-    )
-    usable = train["label"].notna()
     if protocol.validation.test_from is not None:
-        usable &= ~train["household"].isin(set(test["household"]))
-    train = train[usable].reset_index(drop=True)
+        train = train[~train.cohort["household"].isin(set(test.cohort["household"])).to_numpy()]
+    _check_learnable(train.cohort, test.cohort, test_from)
+    return Study(
+        protocol=protocol,
+        train=train,
+        test=test,
+        train_fold=_folds(train.cohort["household"]),
+        test_fold=_folds(test.cohort["household"]),
+        test_from=test_from,
+        vocabulary=vocabulary,
+    )
+
+
+def _check_learnable(train: pd.DataFrame, test: pd.DataFrame, test_from: date) -> None:
     if train["label"].nunique() < 2:  # noqa: PLR2004 - a label has two values
         found = "no row at all" if train.empty else f"only the label {train['label'].iloc[0]:.0f}"
         raise OneClass(
@@ -109,20 +154,24 @@ def build_study(protocol: Protocol, stays: pd.DataFrame, block: Block, extracted
             f"the test from {test_from} holds one class only, so nothing can be measured: take a "
             "longer history or another test_from."
         )
-    households = set(train["household"])
-    return Study(
-        protocol=protocol,
-        train=build_matrix(protocol, block, train),
-        test=build_matrix(protocol, block, test),
-        train_fold=train_fold,
-        test_fold=np.where(test["household"].isin(households), _folds(test["household"]), -1),
-        test_from=test_from,
-    )
 
 
-def _last_third(mature: tuple[date, ...]) -> date:
-    """Without ``test_from``, the test is the last third of the mature review dates."""
-    return mature[-max(1, len(mature) // 3)] if mature else date.max
+def _last_third(protocol: Protocol, stays: pd.DataFrame, mature: tuple[date, ...]) -> date:
+    """Without ``test_from``, the test is the last third of the situations that were looked at.
+
+    Counted in stays and not in dates: one early stay would else move the test by years.
+    """
+    if not mature:
+        return date.max
+    dates = np.array(mature, "datetime64[D]")
+    entered = stays["entered_on"].to_numpy("datetime64[D]")
+    known_from = entered + protocol.population.min_history_days
+    left = stays["left_on"].to_numpy("datetime64[D]")
+    begun = np.searchsorted(np.sort(known_from), dates, side="right")
+    over = np.searchsorted(np.sort(left[~np.isnat(left)]), dates, side="left")
+    looked_at = np.cumsum(np.maximum(begun - over, 0))
+    first = int(np.searchsorted(looked_at, 2 / 3 * looked_at[-1], side="right"))
+    return mature[min(first, len(mature) - 1)]
 
 
 def _folds(households: pd.Series[str]) -> Ints:

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     REGISTER_MODEL = "committee:model:register"
     RECORD_AUDIT = "committee:audit:record"
     VOTE = "committee:model:vote"
+    MEND_WORDING = "committee:wording:mend"
     READ_RIGHTS = "oversight:rights:read"
     READ_JOURNAL = "oversight:journal:read"
     READ_SAFEGUARDS = "oversight:safeguards:read"
@@ -72,7 +73,7 @@ ROLE_PERMISSIONS: dict[Role | None, frozenset[Permission]] = {
     ),
     Role.TEAM_LEAD: frozenset(),
     Role.STEWARD: _DATA_WORK,
-    Role.COMMITTEE: _OVERSIGHT | {Permission.VOTE},
+    Role.COMMITTEE: _OVERSIGHT | {Permission.VOTE, Permission.MEND_WORDING},
     Role.DPO: _OVERSIGHT,
     Role.ADMIN: frozenset({Permission.CREATE_USER, Permission.READ_USERS}),
     None: _DATA_WORK | {Permission.CREATE_USER, Permission.READ_USERS},

@@ -276,6 +276,26 @@ class PromotionRecord:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """One version of a feature group's wording; it holds once another member confirmed it."""
+
+    version: int
+    group: str
+    text: str
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    confirmed_by: str | None
+    confirmed_at: datetime | None
+    signature: str | None
+
+    @property
+    def content(self) -> str:
+        """What is signed: canonical JSON of everything but the signature."""
+        return canonical({**asdict(self), "signature": None})
+
+
+@dataclass(frozen=True)
 class ScoringRun:
     """One scoring run as the queue keeps it: which model, when, and who found no place."""
 

@@ -43,6 +43,7 @@ _ACTIVE = "active base, 2 years from the last contact: CNIL reference framework 
 _LOG = "log, 12 months: CNIL logging recommendation 2021 (6 to 12)"
 _SIGNAL = "signal, 90 days (ours)"
 _MODEL = "as long as signals of the model can be contested, 2 years (ours)"
+_WORDING = "as long as a sentence may stand in it, 10 years (ours); nothing about a person"
 
 
 def _kept(days: int, anchor: str, source: str, *, numbered: bool = False) -> dict[str, Any]:
@@ -387,6 +388,26 @@ class Promotion(Base):
     content: Mapped[str]
     signature: Mapped[str]
     at: Mapped[datetime]
+
+
+class Wording(Base):
+    """A mended wording; triggers refuse every change but its one confirmation.
+
+    Versions count from 2: the first is the protocol's own.
+    """
+
+    __tablename__ = "wordings"
+    __table_args__ = _kept(3652, "proposed_at", _WORDING, numbered=True)
+
+    version: Mapped[int] = mapped_column(primary_key=True)
+    feature_group: Mapped[str]
+    text: Mapped[str]
+    reason: Mapped[str]
+    proposed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    proposed_at: Mapped[datetime]
+    confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime | None]
+    signature: Mapped[str | None]
 
 
 class Entry(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -17,11 +17,13 @@ from api.situations import facts_of
 from api.web.access import Visit
 from api.web.faults import AuditChanged, NoReport
 from api.web.rendering import person_label
+from features.catalogue import catalogue, first_wordings
 from features.errors import RebondError
 from features.keys import SealBroken
-from revue import committee, directory, review
+from modeles.scoring import reword
+from revue import committee, directory, review, wordings
 from revue.permissions import NotYours
-from revue.records import ModelRow, ModelState, PersonRow, SignalView
+from revue.records import ModelRow, ModelState, PersonRow, SignalView, Wording
 from revue.vault import display_name
 
 _DAYS_A_MONTH = 30
@@ -111,6 +113,55 @@ def vote(visit: Visit, version: str, act: CommitteeAct, reason: str, waive: bool
                 session, visit.actor, version=version, reason=reason, waive=waive, now=home.now()
             )
         return _VOTES[act](session, visit.actor, version=version, reason=reason, now=home.now())
+
+
+def current_wordings(session: Session, home: Home) -> dict[str, str]:
+    """Return how each feature group of the protocol is said now; none before an import."""
+    mended = wordings.current(session, home.keys.verify)
+    return {group: mended.get(group, text) for group, text in _first_wordings(home).items()}
+
+
+def propose_wording(visit: Visit, group: str, text: str, reason: str) -> Wording:
+    """Propose another wording for a feature group of the protocol as imported last."""
+    home = visit.home
+    with home.transaction() as session:
+        return wordings.propose(
+            session,
+            visit.actor,
+            group=group,
+            text=text,
+            reason=reason,
+            first=_first_wordings(home),
+            now=home.now(),
+        )
+
+
+def confirm_wording(visit: Visit, version: int) -> Wording:
+    """Confirm another member's wording: it is read from now on."""
+    with visit.home.transaction() as session:
+        return wordings.confirm(session, visit.actor, version=version, now=visit.home.now())
+
+
+def _first_wordings(home: Home) -> dict[str, str]:
+    return {} if home.store.extracted_on is None else first_wordings(home.store.protocol())
+
+
+def in_current_words(session: Session, home: Home, view: SignalView) -> SignalView:
+    """Tell a signal that was kept earlier in the wordings that two members mended since.
+
+    Only mended groups are told again: what nobody signed stays as it was frozen. Wordings or
+    a protocol that cannot be read are loud where they are mended and scored with; they do
+    not take the page of a situation away from its educator.
+    """
+    if view.signal is None:
+        return view
+    try:
+        mended = wordings.current(session, home.keys.verify)
+        features = catalogue(home.store.protocol(), mended) if mended else ()
+    except RebondError:
+        return view
+    told = [feature for feature in features if feature.group in mended]
+    return replace(view, signal=reword(view.signal, told))
 
 
 def model_row(visit: Visit, version: str) -> ModelRow:

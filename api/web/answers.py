@@ -272,6 +272,34 @@ class StateAnswer(Answer):
     state: ModelState
 
 
+class WordingAnswer(Answer):
+    """One version of a feature group's wording; in force once it is confirmed, if newest."""
+
+    version: int
+    group: str
+    text: str
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    confirmed_by: str | None
+    confirmed_at: datetime | None
+
+
+class WordingsAnswer(Answer):
+    """How each feature group is said now, and every version since the protocol's own."""
+
+    current: dict[str, str]
+    versions: tuple[WordingAnswer, ...]
+
+
+class WordingAsked(Asked):
+    """Other words for a feature group: one French phrase, or ``singular|plural``."""
+
+    group: str = Field(max_length=MAX_TEXT)
+    text: str = Field(max_length=MAX_TEXT)
+    reason: str = Field("", max_length=MAX_TEXT)
+
+
 class EntryAnswer(Answer):
     """One entry of the journal: who, when, what act, on what; no content."""
 

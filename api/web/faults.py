@@ -22,8 +22,9 @@ from api.web.rendering import render
 from features.errors import RebondError
 from features.keys import ForgedSignature
 from features.store import EmptyStore, StoreDamaged
+from features.words import LONGEST_WORDING, MalformedWording
 from modeles.table import UnreadableTable
-from revue import committee, offers, permissions, reasons, review, states
+from revue import committee, offers, permissions, reasons, review, states, wordings
 
 API_PREFIX = "/api/"
 
@@ -136,6 +137,26 @@ FAULTS: dict[type[RebondError], Fault] = {
         409, "Vous avez déjà approuvé ce modèle : l'autre voix vient d'un autre membre."
     ),
     committee.VoteOutOfOrder: Fault(409, "L'état de ce modèle ne permet pas cet acte."),
+    MalformedWording: Fault(
+        422,
+        f"Cette formulation ne convient pas : {LONGEST_WORDING} caractères au plus, sur une "
+        "ligne, sans mot à éviter ni numéro long ; une seule barre | entre singulier et pluriel.",
+        "text",
+    ),
+    wordings.UnknownGroup: Fault(422, "Choisissez l'une des lignes du modèle.", "group"),
+    wordings.UnchangedWording: Fault(
+        422, "C'est déjà la formulation en vigueur : écrivez-en une autre.", "text"
+    ),
+    wordings.NoSuchWording: NOT_FOUND,
+    wordings.AlreadyConfirmed: Fault(409, "Cette formulation est déjà confirmée."),
+    wordings.SameMember: Fault(
+        409, "Vous avez proposé cette formulation : un autre membre la confirme."
+    ),
+    wordings.WordingOvertaken: Fault(
+        409,
+        "Une formulation plus récente est en vigueur : si celle-ci convient mieux, "
+        "proposez-la de nouveau.",
+    ),
 }
 """Every refusal that a door can meet; a type without its own line takes its parent's."""
 

@@ -123,6 +123,25 @@ class TypedVote:
         return self.reason
 
 
+@dataclass(frozen=True)
+class TypedWording:
+    """A proposed wording as typed."""
+
+    group: str = ""
+    text: str = ""
+    reason: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedWording:
+        """Read the fields of the wording form."""
+        return cls(_text(fields, "group"), _text(fields, "text"), _text(fields, "reason"))
+
+    def checked_reason(self) -> str:
+        """Return the reason, not longer than people will read."""
+        check_length("reason", self.reason)
+        return self.reason
+
+
 def check_length(field: str, text: str) -> None:
     """Refuse a text that is too long.
 

@@ -12,12 +12,12 @@ from api.gate import load_table
 from api.web import acts
 from api.web.access import GuardedRoute, Visit, may
 from api.web.faults import fault_of
-from api.web.forms import Fields, TypedVote
+from api.web.forms import Fields, TypedVote, TypedWording
 from api.web.headers import REPORT_POLICY
 from api.web.rendering import render
 from api.web.tables import feature_views, points_text
 from features.errors import RebondError
-from revue import committee, journal
+from revue import committee, journal, wordings
 from revue.permissions import Permission
 from revue.records import ModelRow, ModelState
 
@@ -54,6 +54,7 @@ ACT_LABELS = {
     "suspend": "suspend un modèle",
     "resume": "reprend un modèle",
     "checkpoint": "clôt le mois précédent",
+    "confirm_wording": "confirme une formulation",
     "create_user": "crée un compte",
     "decide": "décide",
     "fill": "remplit la file",
@@ -62,6 +63,7 @@ ACT_LABELS = {
     "import": "importe des données",
     "lift_identity": "lit un nom",
     "open_own": "ouvre une situation",
+    "propose_wording": "propose une formulation",
     "read": "lit une situation",
     "read_signal": "lit un signal",
     "record_audit": "enregistre un audit",
@@ -95,6 +97,8 @@ def model_page(
     row = acts.model_row(visit, version)
     table = load_table(visit.home, version)
     ordered = feature_views(table)
+    with visit.home.transaction() as session:
+        mended = wordings.current(session, visit.home.keys.verify)
     return render(
         request,
         "model.html",
@@ -105,6 +109,7 @@ def model_page(
         features=[view for view in ordered if not view.light],
         light=[view for view in ordered if view.light],
         points=points_text,
+        mended=mended,
         verdicts=VERDICTS,
     )
 
@@ -139,6 +144,39 @@ def report_page(version: str, visit: Annotated[Visit, may(Permission.READ_MODELS
 def committee_page(request: Request, visit: Annotated[Visit, may(Permission.VOTE)]) -> Response:
     """Show the models that the committee decides on."""
     return _committee(request, visit)
+
+
+@router.get("/committee/wordings")
+def wordings_page(
+    request: Request, visit: Annotated[Visit, may(Permission.MEND_WORDING)]
+) -> Response:
+    """Show how features are said, and what waits for a second member."""
+    return _wordings(request, visit)
+
+
+@router.post("/committee/wordings")
+def propose_wording(
+    request: Request, fields: Fields, visit: Annotated[Visit, may(Permission.MEND_WORDING)]
+) -> Response:
+    """Propose other words for a feature group."""
+    typed = TypedWording.read(fields)
+    try:
+        acts.propose_wording(visit, typed.group, typed.text, typed.checked_reason())
+    except RebondError as error:
+        return _wordings(request, visit, typed, error)
+    return RedirectResponse("/committee/wordings", 303)
+
+
+@router.post("/committee/wordings/{version}/confirm")
+def confirm_wording(
+    request: Request, version: int, visit: Annotated[Visit, may(Permission.MEND_WORDING)]
+) -> Response:
+    """Confirm another member's wording."""
+    try:
+        acts.confirm_wording(visit, version)
+    except RebondError as error:
+        return _wordings(request, visit, error=error)
+    return RedirectResponse("/committee/wordings", 303)
 
 
 @router.post("/committee/{version}/{act}")
@@ -205,5 +243,26 @@ def _committee(
         vote_labels=VOTE_LABELS,
         refused=version,
         typed=typed or TypedVote(),
+        fault=fault,
+    )
+
+
+def _wordings(
+    request: Request,
+    visit: Visit,
+    typed: TypedWording | None = None,
+    error: RebondError | None = None,
+) -> Response:
+    with visit.home.transaction() as session:
+        groups = acts.current_wordings(session, visit.home)
+        pending = [wording for wording in wordings.pending(session) if wording.group in groups]
+    fault = fault_of(error) if error else None
+    return render(
+        request,
+        "wordings.html",
+        fault.status if fault else 200,
+        groups=groups,
+        pending=pending,
+        typed=typed or TypedWording(),
         fault=fault,
     )

@@ -37,11 +37,14 @@ from api.web.answers import (
     StateAnswer,
     ViewAsked,
     VoteAsked,
+    WordingAnswer,
+    WordingAsked,
+    WordingsAnswer,
 )
 from api.web.doors import sign_in
 from api.web.oversight import SHOWN_ENTRIES
 from api.web.rendering import DANGER_SENTENCE, EMERGENCY
-from revue import committee, journal, queue, review
+from revue import committee, journal, queue, review, wordings
 from revue.accounts import close_session
 from revue.permissions import Permission
 from revue.records import SituationPage
@@ -150,7 +153,7 @@ def reveal_signal(
         view = review.reveal_signal(
             session, visit.actor, situation_id, now=home.now(), today=home.today()
         )
-    return SignalAnswer.model_validate(view)
+        return SignalAnswer.model_validate(acts.in_current_words(session, home, view))
 
 
 @router.get("/situations/{situation_id}/signal", responses=OF_A_SITUATION, tags=["review"])
@@ -163,7 +166,7 @@ def read_signal(
         view = review.read_signal(
             session, visit.actor, situation_id, now=home.now(), today=home.today()
         )
-    return SignalAnswer.model_validate(view)
+        return SignalAnswer.model_validate(acts.in_current_words(session, home, view))
 
 
 @router.post("/situations/{situation_id}/decision", responses=OF_A_SITUATION, tags=["review"])
@@ -239,6 +242,39 @@ def vote(
 ) -> StateAnswer:
     """Approve, reject, suspend or resume a model."""
     return StateAnswer(state=acts.vote(visit, version, act, asked.reason, asked.waive))
+
+
+@router.get("/wordings", tags=["oversight"])
+def read_wordings(
+    visit: Annotated[Visit, may(Permission.MEND_WORDING)],
+) -> WordingsAnswer:
+    """Read how each feature group is said, and every version since the protocol's own."""
+    home = visit.home
+    with home.transaction() as session:
+        return WordingsAnswer.model_validate(
+            {
+                "current": acts.current_wordings(session, home),
+                "versions": wordings.history(session),
+            }
+        )
+
+
+@router.post("/wordings", tags=["oversight"])
+def propose_wording(
+    asked: WordingAsked, visit: Annotated[Visit, may(Permission.MEND_WORDING)]
+) -> WordingAnswer:
+    """Propose other words for a feature group; another member confirms them."""
+    return WordingAnswer.model_validate(
+        acts.propose_wording(visit, asked.group, asked.text, asked.reason)
+    )
+
+
+@router.post("/wordings/{version}/confirm", responses=OF_A_SITUATION, tags=["oversight"])
+def confirm_wording(
+    version: int, visit: Annotated[Visit, may(Permission.MEND_WORDING)]
+) -> WordingAnswer:
+    """Confirm another member's wording: every page reads it from now on."""
+    return WordingAnswer.model_validate(acts.confirm_wording(visit, version))
 
 
 @router.get("/journal", tags=["oversight"])

@@ -239,6 +239,8 @@ def _show(
                 )
             except (review.SignalExpired, review.SignalFrozen) as stopped:
                 withheld = fault_of(stopped)
+        if signal is not None:
+            signal = acts.in_current_words(session, visit.home, signal)
     fault = fault_of(error) if error else None
     return render(
         request,

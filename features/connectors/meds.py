@@ -2,13 +2,19 @@
 
 The canonical events are a superset of MEDS; what MEDS lacks is made up in the plainest
 way: a subject enters at the first dated event, leaves at ``MEDS_DEATH``, and belongs to the
-one team ``meds``. A MEDS folder brings no study protocol: the import is given one.
+one team ``meds``. A birth is dated, but nothing that happened while somebody was accompanied:
+``MEDS_BIRTH`` is left out and counted, or every stay would begin decades before anything is
+known. Blanks and other signs that no code of ours holds become ``_``, so that
+``LAB//51006//mg/dL`` is ``LAB//51006//mg_dL``. A MEDS folder brings no study protocol: the
+import is given one.
 
 References
 ----------
 Medical Event Data Standard, version 0.4: ``data/**/*.parquet`` with ``subject_id``,
 ``time``, ``code`` and ``numeric_value``.
 """
+
+# ruff: noqa: S608 - names come from here, values are passed beside the query or quoted
 
 from __future__ import annotations
 
@@ -17,10 +23,12 @@ from pathlib import Path
 
 import duckdb
 
+from features.codes import SIGNS
 from features.errors import RebondError
 
 TEAM = "meds"
 DEATH = "MEDS_DEATH"
+BIRTH = "MEDS_BIRTH"
 
 _REQUIRED = ("subject_id", "time", "code")
 _READ = (*_REQUIRED, "numeric_value")
@@ -29,12 +37,15 @@ _PERSONS = """
 SELECT subject_id::VARCHAR AS person_id, min(time)::DATE AS entered_on,
        min(time) FILTER (code = $death)::DATE AS left_on, $team AS team,
        NULL::VARCHAR AS referent, NULL::DATE AS informed_on
-FROM meds WHERE time IS NOT NULL GROUP BY subject_id ORDER BY person_id
+FROM dated GROUP BY subject_id ORDER BY person_id
 """
 
-_EVENTS = """
-SELECT subject_id::VARCHAR AS person_id, time AS occurred_at, code, {value} AS numeric_value
-FROM meds WHERE time IS NOT NULL ORDER BY person_id, occurred_at, code
+_EVENTS = f"""
+SELECT subject_id::VARCHAR AS person_id, time AS occurred_at,
+       array_to_string(list_transform(string_split(code, '//'), lambda part:
+           regexp_replace(part, '[^{SIGNS}]+', '_', 'g')), '//') AS code,
+       {{value}} AS numeric_value
+FROM dated ORDER BY person_id, occurred_at, code
 """
 
 
@@ -55,7 +66,8 @@ def convert(source: Path, target: Path) -> Mapping[str, int]:
     Returns
     -------
     Mapping
-        How many rows without a time and how many other columns were left out.
+        How many rows without a time, how many other columns and, where there are any, how many
+        births were left out.
 
     Raises
     ------
@@ -77,13 +89,14 @@ def convert(source: Path, target: Path) -> Mapping[str, int]:
                 f"it has {sorted(columns)}."
             )
         meds.create_view("meds")
+        born = f"coalesce(code = '{BIRTH}', false)"
+        meds.filter(f"time IS NOT NULL AND NOT {born}").create_view("dated")
         value = "numeric_value" if "numeric_value" in columns else "NULL::DOUBLE"
         database.sql(_PERSONS, params={"death": DEATH, "team": TEAM}).write_csv(
             str(target / "persons.csv"), header=True
         )
         database.sql(_EVENTS.format(value=value)).write_parquet(str(target / "events.parquet"))
-        (untimed,) = database.sql("SELECT count(*) FROM meds WHERE time IS NULL").fetchall()[0]
-    return {
-        "rows_without_time": untimed,
-        "other_columns": len(set(columns) - set(_READ)),
-    }
+        query = f"SELECT count(*) FILTER (time IS NULL), count(time) FILTER ({born}) FROM meds"
+        (untimed, births) = database.sql(query).fetchall()[0]
+    ignored = {"rows_without_time": untimed, "other_columns": len(set(columns) - set(_READ))}
+    return ignored | ({"births": births} if births else {})

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -12,9 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import RebondError
+from features.protocol import Protocol, read_protocol
+from features.simulation.gap import Gap, Hiding, Yardstick, open_gap
 from features.simulation.histories import (
     CODES,
     INDEX,
@@ -22,8 +30,10 @@ from features.simulation.histories import (
     PERIOD,
     TEAMS,
     YEAR,
+    Bools,
     Calendar,
     Events,
+    Floats,
     Ints,
     Persons,
     Stays,
@@ -33,22 +43,31 @@ from features.simulation.histories import (
 )
 from features.simulation.recording import (
     DELETED,
-    Hidden,
     Records,
     amend,
-    hide,
-    may_be_hidden,
+    lose_outcomes,
     record,
 )
 
 LATENT = "latent"
 """The code of the truth file's rows that state a person's latent level from that day on."""
 
-_BLOCK = 20_000
+TRUTH = "truth.json"
+"""Tells a simulation from anything else; put into the folder first."""
+
+_BLOCK = 10_000
+_WORKERS, _AHEAD = 2, 2
+_UNFINISHED = ".unfinished"
+_LAST_MOVED = "persons.csv"  # an import folder without it is refused
+
 _GENDERS = {"femme": 0.52, "homme": 0.44, "non renseigné": 0.04}
 _INFORMED, _INFORMED_WITHIN = 0.95, 21
 _SHARED_HOUSEHOLDS = 0.03
+_UNEVEN = 0.78, 1.12
 _SHORTEST_MONTHS = 8
+
+_PLACES_LINE, _PLACES, _PERSONS_PER_PLACE = "per_review = {}\n", 100, 20
+"""A larger service has more educators, so more places per review date."""
 
 _EVENTS = pa.schema(
     {
@@ -91,15 +110,36 @@ class SimulationSummary:
 
 @dataclass(frozen=True)
 class _Block:
-    """Some people, whole: blocks are drawn and written one after the other."""
+    """Some people, whole: blocks are drawn and written one after the other.
+
+    ``known_stays`` and ``people`` are what the service's files say of them. ``lots`` has one
+    number per record: whether it is hidden.
+    """
 
     first: int
     persons: Persons
     stays: Stays
     events: Events
     records: Records
-    lots: npt.NDArray[np.float64]
-    streams: tuple[np.random.Generator, np.random.Generator]
+    lots: Floats
+    known_stays: pd.DataFrame
+    people: pd.DataFrame
+    amending: np.random.Generator
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One block, ready to be written.
+
+    ``interruptions`` counts what truly happened and what was recorded of it, in the group
+    that needs an interpreter and elsewhere: shape (2, 2).
+    """
+
+    events: pa.Table
+    truth: pa.Table
+    known_stays: pd.DataFrame
+    people: pd.DataFrame
+    interruptions: Ints
 
 
 def simulate(
@@ -110,13 +150,16 @@ def simulate(
     seed: int = 0,
     gap: float = 0.0,
     until: date,
+    unrecorded_outcomes: float = 0.0,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> SimulationSummary:
     """Write a synthetic import folder, and the truth that no import reads.
 
     Parameters
     ----------
     folder
-        Made if it is not there; files of the same names are replaced.
+        Made if it is not there; an earlier simulation in it is replaced, once the new one
+        is complete.
     persons
         How many people enter in all; most of them are in on the last day.
     months
@@ -128,77 +171,126 @@ def simulate(
         interpreter shall be, because their warning events go unrecorded.
     until
         The day of the extract: nothing recorded later is written.
+    unrecorded_outcomes
+        Share of the interruptions of people who need an interpreter that the service enters
+        as an agreed ending: what no audit on recorded outcomes can see.
+    progress
+        Told what is being done, one short line at a time.
 
     Raises
     ------
     NothingToSimulate
         Fewer than one person, or too few months for an outcome to ripen.
+    FolderHoldsOther
+        The folder holds anything but an earlier simulation.
     GapOutOfReach
         No share of unrecorded warning events brings that gap about.
     """
-    if persons < 1 or months < _SHORTEST_MONTHS or not 0 <= gap < 1:
+    shares = gap, unrecorded_outcomes
+    if persons < 1 or months < _SHORTEST_MONTHS or not all(0 <= s < 1 for s in shares):
         raise NothingToSimulate(
-            f"{persons} persons over {months} months with a gap of {gap}: at least 1 person, "
-            f"{_SHORTEST_MONTHS} months and a gap from 0 to below 1 are needed."
+            f"{persons} persons over {months} months, with a gap of {gap} and "
+            f"{unrecorded_outcomes} of outcomes unrecorded: at least 1 person, "
+            f"{_SHORTEST_MONTHS} months and shares from 0 to below 1 are needed."
         )
     last = round(months * YEAR / 12)
     calendar = Calendar(int(np.datetime64(until, "D").astype(np.int64)) - last, last)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth.json").is_file():
-        raise FolderHoldsOther(
-            f"{folder} holds files that are not a simulation; choose an empty or a new folder."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
     seeds = np.random.SeedSequence(seed).spawn(-(-persons // _BLOCK))
-    hidden: Hidden | None = None
-    stays, people = [], []
-    referents = np.zeros(len(TEAMS), np.int64)
-    rows = 0
-    with (
-        pq.ParquetWriter(folder / "events.parquet", _EVENTS) as events_file,
-        pq.ParquetWriter(folder / "truth.parquet", _TRUTH) as truth_file,
-    ):
-        for number, block_seed in enumerate(seeds):
-            first = number * _BLOCK
-            block = _draw(block_seed, first, min(_BLOCK, persons - first), calendar)
-            if hidden is None:  # the first block is people enough to set the share for all
-                hidden = hide(gap, block.lots, block.records, block.persons, block.stays, calendar)
-            shown = ~(may_be_hidden(block.records, block.persons) & (block.lots < hidden.share))
-            amending, describing = block.streams
-            known = amend(amending, block.records[shown], calendar)
-            rows += len(known.code)
-            events_file.write_table(_event_table(known, block, calendar))
-            truth_file.write_table(_truth_table(block, calendar))
-            stays.append(_stay_table(describing, block, calendar, referents))
-            people.append(_people_table(describing, block))
-    _write_tables(folder, pd.concat(stays), pd.concat(people))
-    (folder / "extract.toml").write_text(f"extracted_on = {until.isoformat()}\n", encoding="utf-8")
-    protocol = resources.files("features") / "protocols" / "accompagnement.toml"
-    (folder / "protocol.toml").write_bytes(protocol.read_bytes())
-    measured = asdict(hidden) if hidden else {}
-    realised = measured.get("gap")
-    truth = {
-        "simulated": True,
-        "persons": persons,
-        "months": months,
-        "seed": seed,
-        "until": until.isoformat(),
-        "wanted_gap": gap,
-        "realised_gap": realised,
-        "hidden_share": measured.get("share"),
-        "recall_interpreter": measured.get("recall_group"),
-        "recall_others": measured.get("recall_others"),
-        "measured_on": "true interruptions within 90 days on the last third of the 28-day review "
-        "dates, listed by a linear score fitted before them on recorded events of 28, 90 and 365 "
-        "days; a list of 4.5% of all people per date, nobody twice within 90 days; recall of "
-        f"everybody else minus recall of interprete=oui, first {min(persons, _BLOCK)} persons",
-        "latent": "rows of truth.parquet with the code 'latent' hold the level from that day on; "
-        "all others are true events, as they happened and before any recording",
-    }
-    (folder / "truth.json").write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")
-    return SimulationSummary(persons, rows, realised)
+
+    def draw(number: int) -> _Block:
+        first = number * _BLOCK
+        people = min(_BLOCK, persons - first)
+        return _draw(seeds[number], first, people, calendar, unrecorded_outcomes)
+
+    with _made_whole(folder) as scratch:
+        protocol = _write_protocol(scratch, persons)
+        (scratch / "extract.toml").write_text(
+            f"extracted_on = {until.isoformat()}\n", encoding="utf-8"
+        )
+        progress(f"inventing {min(persons, _BLOCK)} of {persons} histories")
+        block = draw(0)
+        progress("measuring recall at capacity in both groups")
+        measured = _measure(block, protocol, calendar, gap=gap, all_persons=persons, seed=seed)
+
+        def prepare(number: int) -> _Part:
+            return _prepare(draw(number) if number else block, calendar, measured.hiding)
+
+        rows, interruptions = 0, np.zeros((2, 2), np.int64)
+        with _Files(scratch) as files:
+            for number, part in enumerate(_in_order(prepare, len(seeds))):
+                progress(f"writing histories: block {number + 1} of {len(seeds)}")
+                files.write(part)
+                rows += part.events.num_rows
+                interruptions += part.interruptions
+        truth = {
+            "simulated": True,
+            "persons": persons,
+            "months": months,
+            "seed": seed,
+            "until": until.isoformat(),
+            "wanted_gap": gap,
+            **_told(measured, interruptions, min(persons, _BLOCK)),
+        }
+        (scratch / TRUTH).write_text(json.dumps(truth, indent=2) + "\n", encoding="utf-8")
+    return SimulationSummary(persons, rows, measured.size)
 
 
-def _draw(seed: np.random.SeedSequence, first: int, number: int, calendar: Calendar) -> _Block:
+@contextmanager
+def _made_whole(folder: Path) -> Iterator[Path]:
+    """Give a scratch folder whose files take their places only once all are written."""
+    made = not folder.exists()
+    scratch = folder / _UNFINISHED
+    if folder.is_dir():
+        others = [p for p in folder.iterdir() if p.name != _UNFINISHED]
+        if others and not (folder / TRUTH).is_file():
+            raise FolderHoldsOther(
+                f"{folder} holds files that are not a simulation; choose an empty or a new folder."
+            )
+        shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+        (scratch / TRUTH).replace(folder / TRUTH)
+        (folder / _LAST_MOVED).unlink(missing_ok=True)
+        for file in sorted(scratch.iterdir(), key=lambda f: f.name == _LAST_MOVED):
+            file.replace(folder / file.name)
+    finally:
+        shutil.rmtree(scratch)
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _write_protocol(folder: Path, persons: int) -> Protocol:
+    """Write the demonstration protocol with places enough for a service of that size."""
+    source = resources.files("features") / "protocols" / "accompagnement.toml"
+    places = max(_PLACES, round(persons / _PERSONS_PER_PLACE))
+    text = source.read_text(encoding="utf-8")
+    file = folder / "protocol.toml"
+    file.write_text(
+        text.replace(_PLACES_LINE.format(_PLACES), _PLACES_LINE.format(places)), encoding="utf-8"
+    )
+    return read_protocol(file)
+
+
+def _in_order(prepare: Callable[[int], _Part], number: int) -> Iterator[_Part]:
+    """Prepare blocks side by side, a few ahead of the one being written."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        waiting: deque[Future[_Part]] = deque()
+        for i in range(number):
+            waiting.append(pool.submit(prepare, i))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _draw(
+    seed: np.random.SeedSequence,
+    first: int,
+    number: int,
+    calendar: Calendar,
+    unrecorded_outcomes: float,
+) -> _Block:
     """Draw one block; each stage has its own stream, so that a gap changes nothing else."""
     truth, recording, hiding, amending, describing = (
         np.random.default_rng(s) for s in seed.spawn(5)
@@ -208,25 +300,144 @@ def _draw(seed: np.random.SeedSequence, first: int, number: int, calendar: Calen
     events = draw_events(truth, persons, stays, calendar)
     records = record(recording, events, persons, stays, calendar)
     lots = hiding.random(len(records.code))
-    return _Block(first, persons, stays, events, records, lots, (amending, describing))
+    closed = _closed_on(events, records, stays, calendar)
+    return _Block(
+        first,
+        persons,
+        stays,
+        events,
+        lose_outcomes(records, persons, lots < unrecorded_outcomes),
+        lots,
+        _stay_table(describing, first, persons, stays, closed, calendar),
+        _people_table(describing, first, persons),
+        amending,
+    )
 
 
-def _ids(block: _Block) -> list[str]:
-    number = len(block.persons.team)
-    return [f"P{i:07d}" for i in range(block.first + 1, block.first + number + 1)]
+def _measure(
+    block: _Block,
+    protocol: Protocol,
+    calendar: Calendar,
+    *,
+    gap: float,
+    all_persons: int,
+    seed: int,
+) -> Gap:
+    """Set the hidden share for everybody on the first block: these are people enough."""
+    yardstick = Yardstick.of(
+        protocol,
+        block.records,
+        block.persons,
+        block.stays,
+        block.known_stays.rename(columns={"person_id": "person"}).assign(
+            household=block.known_stays["household_id"].where(
+                block.known_stays["household_id"] != "", block.known_stays["person_id"]
+            )
+        ),
+        calendar,
+        share=len(block.persons.team) / all_persons,
+        seed=seed,
+    )
+    return open_gap(gap, yardstick, block.records, block.persons, block.lots)
+
+
+def _prepare(block: _Block, calendar: Calendar, hiding: Hiding) -> _Part:
+    shown = ~hiding.hides(block.records, block.persons, block.lots)
+    known = amend(block.amending, block.records[shown], calendar)
+    return _Part(
+        _event_table(known, block, calendar),
+        _truth_table(block, calendar),
+        block.known_stays,
+        block.people,
+        _interruptions(block, known),
+    )
+
+
+def _interruptions(block: _Block, known: Records) -> Ints:
+    """Count true and recorded interruptions in the group and elsewhere, shape (2, 2)."""
+    happened = block.stays.person[block.stays.ending == INDEX[INTERRUPTION]]
+    recorded = known.person[known.code == INDEX[INTERRUPTION]]
+    return np.array(
+        [
+            [np.sum(block.persons.interpreter[who] == side) for who in (happened, recorded)]
+            for side in (True, False)
+        ]
+    )
+
+
+def _told(measured: Gap, interruptions: Ints, persons: int) -> dict[str, object]:
+    """Put what was measured into words and numbers for the truth file."""
+    (group, group_recorded), (others, others_recorded) = interruptions.tolist()
+    return {
+        "realised_gap": measured.size,
+        "realised_gap_interval": None if measured.low is None else [measured.low, measured.high],
+        "recall_interpreter": measured.group,
+        "recall_others": measured.others,
+        "gap_on_true_outcomes": measured.true_size,
+        "hidden_shares": dict(measured.hiding.shares),
+        "interruptions": {
+            "interpreter": {"happened": group, "recorded": group_recorded},
+            "others": {"happened": others, "recorded": others_recorded},
+        },
+        "measured_on": "recall of everybody else minus recall of interprete=oui on the lists of "
+        "the test dates: features, labels, dates and capacity of protocol.toml, a signed ridge "
+        f"logistic fit in which nobody is judged by what has seen them, first {persons} persons; "
+        "the interval draws people again (95%): a model trained on this folder may find any gap "
+        "within it, and a little beyond where its list differs",
+        "latent": "rows of truth.parquet with the code 'latent' hold the level from that day on; "
+        "all others are true events, as they happened and before any recording",
+    }
+
+
+class _Files:
+    """The growing files of one simulation: each block is appended, none is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _Files:
+        self._events, self._truth = (
+            self._stack.enter_context(pq.ParquetWriter(self._folder / name, schema))
+            for name, schema in (("events.parquet", _EVENTS), ("truth.parquet", _TRUTH))
+        )
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stack.close()
+
+    def write(self, part: _Part) -> None:
+        """Append one block to every file."""
+        self._events.write_table(part.events)
+        self._truth.write_table(part.truth)
+        self._append(part.known_stays, "persons.csv")
+        self._append(part.people[["person_id", "display_name"]], "identities.csv")
+        self._append(
+            part.people.melt("person_id", ["genre", "interprete"], "attribute", "value"),
+            "sensitive.csv",
+        )
+
+    def _append(self, table: pd.DataFrame, name: str) -> None:
+        file = self._folder / name
+        table.to_csv(file, mode="a", index=False, header=not file.exists())
+
+
+def _ids(first: int, number: int) -> npt.NDArray[np.object_]:
+    return np.array([f"P{i:07d}" for i in range(first + 1, first + number + 1)], object)
 
 
 def _event_table(known: Records, block: _Block, calendar: Calendar) -> pa.Table:
-    given = [None if i < 0 else f"e{block.first}-{i}" for i in known.given_id.tolist()]
+    ids = _ids(block.first, len(block.persons.team))
+    given = pa.array(known.given_id, mask=known.given_id < 0)
     # The word after the last code is the empty one: a row that takes an earlier one back.
     codes = np.where(known.code == DELETED, len(CODES), known.code)
     return pa.table(
         [
-            _coded(known.person, _ids(block)),
+            _coded(known.person, ids),
             calendar.dates(known.occurred),
             calendar.dates(known.recorded),
-            _coded(codes, [*CODES, ""]),
-            pa.array(given, pa.string()),
+            _coded(codes, np.array([*CODES, ""], object)),
+            pc.binary_join_element_wise(f"e{block.first}", given.cast(pa.string()), "-"),
         ],
         schema=_EVENTS,
     )
@@ -242,97 +453,102 @@ def _truth_table(block: _Block, calendar: Calendar) -> pa.Table:
     level = np.concatenate([np.full(len(block.events.code), np.nan), block.persons.latent.ravel()])
     return pa.table(
         [
-            _coded(person, _ids(block)),
+            _coded(person, _ids(block.first, number)),
             calendar.dates(day),
-            _coded(code, [*CODES, LATENT]),
+            _coded(code, np.array([*CODES, LATENT], object)),
             pa.array(level, pa.float32(), from_pandas=True),
         ],
         schema=_TRUTH,
     )
 
 
-def _coded(index: Ints, words: list[str]) -> pa.DictionaryArray:
+def _coded(index: Ints, words: npt.NDArray[np.object_]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), pa.array(words))
 
 
-def _stay_table(
-    rng: np.random.Generator, block: _Block, calendar: Calendar, referents: Ints
-) -> pd.DataFrame:
-    """Build the rows of ``persons``; ``referents`` counts the logins already given out."""
-    stays, events = block.stays, block.events
-    # A stay is closed in the software on the day its ending is recorded, if it is yet.
+def _closed_on(events: Events, records: Records, stays: Stays, calendar: Calendar) -> Ints:
+    """Return the day each stay ends in the software, or a day beyond the last, shape (stays,).
+
+    A stay is closed on the day its ending is recorded, if it is yet.
+    """
     closing = np.flatnonzero(np.isin(events.code, np.unique(stays.ending[stays.ending >= 0])))
     closed = np.full(len(stays.start), calendar.last + 1)
     interrupted = events.code[closing] == INDEX[INTERRUPTION]
-    recorded = block.records.recorded[closing]
+    recorded = records.recorded[closing]
     known = recorded <= calendar.last
     left = np.where(interrupted, recorded, stays.end[events.stay[closing]])
     closed[events.stay[closing][known]] = left[known]
+    return closed
 
+
+def _stay_table(
+    rng: np.random.Generator,
+    first: int,
+    persons: Persons,
+    stays: Stays,
+    closed: Ints,
+    calendar: Calendar,
+) -> pd.DataFrame:
+    """Build the rows of ``persons``."""
     informed = stays.start + rng.integers(0, _INFORMED_WITHIN, len(stays.start))
     informed[rng.random(len(informed)) >= _INFORMED] = calendar.last + 1
-    order = np.lexsort((stays.start, stays.person))
-    names = np.array(_ids(block), dtype=object)
-    household = _households(rng, block)
-    team = block.persons.team[stays.person]
+    present = np.zeros(len(persons.team), bool)
+    present[stays.person[closed > calendar.last]] = True
+    household = _households(rng, first, len(persons.team))
     return pd.DataFrame(
         {
-            "person_id": names[stays.person],
-            "entered_on": calendar.dates(stays.start).astype(str),
-            "left_on": _date_or_empty(closed, calendar),
-            "team": np.array([t.id for t in TEAMS])[team],
-            "referent": _referents(block, closed > calendar.last, referents)[stays.person],
-            "informed_on": _date_or_empty(informed, calendar),
+            "person_id": _ids(first, len(persons.team))[stays.person],
+            "entered_on": _dates(stays.start, calendar),
+            "left_on": _dates(closed, calendar),
+            "team": np.array([t.id for t in TEAMS], object)[persons.team[stays.person]],
+            "referent": _referents(first, persons, present)[stays.person],
+            "informed_on": _dates(informed, calendar),
             "household_id": household[stays.person],
         }
-    ).iloc[order]
+    ).iloc[np.lexsort((stays.start, stays.person))]
 
 
-def _date_or_empty(day: Ints, calendar: Calendar) -> npt.NDArray[np.str_]:
-    return np.where(day <= calendar.last, calendar.dates(day).astype(str), "")
+def _dates(day: Ints, calendar: Calendar) -> npt.NDArray[np.datetime64]:
+    """Return dates, none where the day is beyond the last."""
+    dates = calendar.dates(day).astype("datetime64[us]")
+    dates[day > calendar.last] = np.datetime64("NaT")
+    return dates
 
 
-def _referents(
-    block: _Block, is_open: npt.NDArray[np.bool_], given_out: Ints
-) -> npt.NDArray[np.object_]:
-    """Share the people of each team out evenly, those who are in first."""
-    present = np.zeros(len(block.persons.team), bool)
-    present[block.stays.person[is_open]] = True
+def _referents(first: int, persons: Persons, present: Bools) -> npt.NDArray[np.object_]:
+    """Share the people of each team out, those who are in first: some have more, some fewer.
+
+    Every block has a range of logins of its own, wide enough for the largest.
+    """
     login = np.empty(len(present), object)
     for index, team in enumerate(TEAMS):
-        members = block.persons.team == index
+        members = persons.team == index
         educators = max(1, round((members & present).sum() / team.caseload))
+        adults = _BLOCK * team.adults / sum(t.adults for t in TEAMS)
+        taken = first // _BLOCK * (int(adults / team.caseload) + 1)
         for some in (members & present, members & ~present):
-            number = given_out[index] + np.arange(some.sum()) % educators + 1
-            login[some] = [f"{team.login}.{n}" for n in number]
-        given_out[index] += educators
+            full = np.cumsum(np.linspace(*_UNEVEN, educators))
+            number = np.searchsorted(full / full[-1], (np.arange(some.sum()) + 0.5) / some.sum())
+            login[some] = [f"{team.login}.{taken + n + 1}" for n in number]
     return login
 
 
-def _households(rng: np.random.Generator, block: _Block) -> npt.NDArray[np.object_]:
+def _households(rng: np.random.Generator, first: int, persons: int) -> npt.NDArray[np.object_]:
     """Let a few neighbours in the list share a household; the others give none."""
-    household = np.full(len(block.persons.team), "", object)
-    firsts = np.arange(0, len(household) - 1, 2)
+    household = np.full(persons, "", object)
+    firsts = np.arange(0, persons - 1, 2)
     for i in firsts[rng.random(len(firsts)) < _SHARED_HOUSEHOLDS]:
-        household[i : i + 2] = f"F{block.first + i + 1:07d}"
+        household[i : i + 2] = f"F{first + i + 1:07d}"
     return household
 
 
-def _people_table(rng: np.random.Generator, block: _Block) -> pd.DataFrame:
-    number = len(block.persons.team)
+def _people_table(rng: np.random.Generator, first: int, persons: Persons) -> pd.DataFrame:
+    number = len(persons.team)
     return pd.DataFrame(
         {
-            "person_id": _ids(block),
+            "person_id": _ids(first, number),
             "genre": rng.choice(list(_GENDERS), number, p=list(_GENDERS.values())),
-            "interprete": np.where(block.persons.interpreter, "oui", "non"),
-            "display_name": [f"Personne fictive {block.first + i + 1:04d}" for i in range(number)],
+            "interprete": np.where(persons.interpreter, "oui", "non"),
+            "display_name": [f"Personne fictive {first + i + 1:04d}" for i in range(number)],
         }
-    )
-
-
-def _write_tables(folder: Path, stays: pd.DataFrame, people: pd.DataFrame) -> None:
-    stays.to_csv(folder / "persons.csv", index=False)
-    people[["person_id", "display_name"]].to_csv(folder / "identities.csv", index=False)
-    people.melt("person_id", ["genre", "interprete"], "attribute", "value").to_csv(
-        folder / "sensitive.csv", index=False
     )

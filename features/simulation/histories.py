@@ -10,6 +10,7 @@ what its definition says. Days are integers counted from the first simulated day
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +49,9 @@ TEAMS = (
 )
 
 INTERPRETER_SHARE = 0.18
+AGREED = "fin//concertee"
 ENDINGS = {
-    "fin//concertee": 0.25,
+    AGREED: 0.25,
     "fin//relais": 0.08,
     "fin//demenagement": 0.06,
     "fin//deces": 0.01,
@@ -59,6 +61,7 @@ RETURN_SHARE, RETURN_DAYS = 0.40, (15, 180)
 
 HONOURED, MISSED, EXCUSED = "rdv//honore", "rdv//non_honore", "rdv//excuse"
 CANCELLED, PROPOSED = "rdv//annule_service", "rdv//propose"
+PUT_OFF = "rdv//reporte_personne"
 CALL_IN, NO_ANSWER = "contact//appel_entrant", "contact//sans_reponse"
 MESSAGE, VISIT, ABSENCE = "contact//message", "contact//visite", "absence//prevue"
 INTERPRETER = "langue//interprete_present"
@@ -68,11 +71,11 @@ RECIPROCAL = (HONOURED, CALL_IN, VISIT, "contact//passage_spontane")
 
 APPOINTMENTS = {
     HONOURED: (9.0, -0.10),
-    MISSED: (1.6, 0.35),
+    MISSED: (1.48, 0.50),
     EXCUSED: (1.2, 0.0),
     CANCELLED: (0.9, 0.0),
     "rdv//reporte_service": (0.7, 0.0),
-    "rdv//reporte_personne": (0.8, 0.25),
+    PUT_OFF: (0.8, 0.25),
 }
 """What becomes of a proposed appointment: a year's number, and how the latent tilts it.
 
@@ -142,8 +145,8 @@ INDEX = {code: i for i, code in enumerate(CODES)}
 # factor each, in their order) and messages: set so that honest models see AUC .66 to .74.
 _PERSISTENCE = 0.88
 _STATIC_SHARE = 0.35
-_HAZARD_TILT = 0.43
-_LOOSENING_TILT = 0.45
+_HAZARD_TILT = 0.51
+_LOOSENING_TILT = 0.47
 _HOLDING_TILT = -0.10
 _ACTIVITY_SHAPE = 1.0
 _WHEN_SILENT = np.array([0.0, 1.0, 0.3, 0.7, 0.7, 0.3])
@@ -151,13 +154,13 @@ _CHASING_PER_YEAR = 7.0
 
 # The rate of silence is set a little above a team's target: nobody has been silent for 60
 # days before the 60th, though review begins at the 28th, and endings cut silences short.
-_HAZARD_SCALE = 1.13
+_HAZARD_SCALE = 1.17
 
-_FORTNIGHTS = 6
+_FORTNIGHTS, _THREE_WEEKS = 6, 21
 _PRESENT_SHARE = 0.40
 _PRESENT_WITHIN = 60
 _AUGUST, _CHRISTMAS = (801, 831), (1220, 103)
-_SLOW_SEASON_LOSS = 0.40
+_SLOW_SEASON_LOSS, _SLOW_SEASON_SHARE = 0.40, 46 / 365.25
 _WORKING_DAYS = 5
 _ABSENCE_DAYS = 21
 
@@ -177,6 +180,10 @@ class Calendar:
     def dates(self, days: Ints) -> npt.NDArray[np.datetime64]:
         """Turn day numbers into dates, shape as given."""
         return (days + self.first).astype("datetime64[D]")
+
+    def day(self, day: int) -> date:
+        """Turn one day number into a date."""
+        return date(1970, 1, 1) + timedelta(days=self.first + day)
 
     def weekday(self, days: Ints) -> Ints:
         """Return 0 for Monday to 6 for Sunday."""
@@ -269,7 +276,7 @@ def _draw_entries(rng: np.random.Generator, number: int, calendar: Calendar) -> 
     """Draw first days in a service long open: some are there at the start, others follow."""
     present = rng.random(number) < _PRESENT_SHARE
     reach = np.where(present, min(_PRESENT_WITHIN, calendar.last), calendar.last)
-    return np.floor(rng.random(number) * reach).astype(np.int64)
+    return _working_day(np.floor(rng.random(number) * reach).astype(np.int64), calendar)
 
 
 def draw_stays(rng: np.random.Generator, persons: Persons, calendar: Calendar) -> Stays:
@@ -296,10 +303,10 @@ def _draw_one_each(
     returned: bool,
 ) -> Stays:
     number, beyond = len(person), np.int64(10 * calendar.last + 10 * SILENCE)
-    silent_from = _first_silence(rng, persons, person, start, beyond)
+    silent_from = _working_day(_first_silence(rng, persons, person, start, beyond), calendar)
     rates = np.array(list(ENDINGS.values()))
     lasting = rng.exponential(YEAR / rates.sum(), number)
-    leaving = start + 1 + np.minimum(lasting, beyond).astype(np.int64)
+    leaving = _working_day(start + 1 + np.minimum(lasting, beyond).astype(np.int64), calendar)
     why = rng.choice([INDEX[c] for c in ENDINGS], number, p=rates / rates.sum())
     # A silence that an ending cuts short is none: somebody was there to decide the ending.
     silent_from = np.where(silent_from + SILENCE < leaving, silent_from, beyond)
@@ -308,7 +315,7 @@ def _draw_one_each(
     ending = np.where(interrupted < leaving, INDEX[INTERRUPTION], why)
     ending[end > calendar.last] = -1
     comes_back = (ending == INDEX[INTERRUPTION]) & (rng.random(number) < RETURN_SHARE)
-    again = end + rng.integers(*RETURN_DAYS, number, endpoint=True)
+    again = _working_day(end + rng.integers(*RETURN_DAYS, number, endpoint=True), calendar)
     return Stays(
         person=person,
         start=start,
@@ -349,8 +356,9 @@ def draw_events(
         (HOLDING, _HOLDING_TILT),
         (INDIFFERENT, 0.0),
     ):
-        events += _around(rng, persons, stays, calendar, rates, tilt)
-    events = _in_season(rng, events, calendar)
+        drawn = _around(rng, persons, stays, calendar, rates, tilt)
+        drawn = _in_season(rng, drawn, stays, calendar)
+        events += drawn[~_lost_to_season(rng, drawn.day, calendar)]
     events = events[
         (events.day >= stays.start[events.stay])
         & (events.day <= stays.end[events.stay])
@@ -375,9 +383,9 @@ def _appointments(
     """Fortnightly for three months, then every three to five weeks; busy people more often."""
     pace = np.clip(persons.activity[stays.person] ** 0.3, 1.0, 1.6)[:, None]
     longest = int((stays.end - stays.start).max())
-    later = int(longest / (21 / 1.6)) + 1
     first = rng.integers(12, 17, (len(stays.start), _FORTNIGHTS))
-    gaps = np.hstack([first, rng.integers(21, 36, (len(stays.start), later)) / pace])
+    later = rng.random((len(stays.start), longest // _THREE_WEEKS + 1)) ** pace
+    gaps = np.hstack([first, _THREE_WEEKS + np.floor(15 * later)])
     days = stays.start[:, None] + np.cumsum(gaps, axis=1).astype(np.int64)
     stay, column = np.nonzero(days <= stays.end[:, None])
     day = days[stay, column]
@@ -394,7 +402,10 @@ def _appointments(
     proposed = _on_weekday(
         np.maximum(day - rng.integers(5, 15, len(day)), stays.start[stay]), calendar
     )
-    return met + Events(stay, np.minimum(proposed, day), np.full(len(day), INDEX[PROPOSED]))
+    proposed = np.minimum(proposed, day)
+    # Fewer are proposed in the slow season; those for a day in it were thinned with that day.
+    kept = _in_slow_season(day, calendar) | ~_lost_to_season(rng, proposed, calendar)
+    return met + Events(stay[kept], proposed[kept], np.full(kept.sum(), INDEX[PROPOSED]))
 
 
 def _around(
@@ -409,7 +420,8 @@ def _around(
     edges = np.arange(calendar.periods) * PERIOD
     spent = np.minimum(stays.end[:, None], edges + PERIOD) - np.maximum(stays.start[:, None], edges)
     level = np.exp(tilt * persons.latent[stays.person] - tilt**2 / 2)
-    scale = persons.activity[stays.person][:, None] * sum(rates.values()) / YEAR
+    yearly = sum(rates.values()) / (1 - _SLOW_SEASON_LOSS * _SLOW_SEASON_SHARE)
+    scale = persons.activity[stays.person][:, None] * yearly / YEAR
     number = rng.poisson(np.clip(spent, 0, PERIOD) * level * scale)
     stay, period = np.nonzero(number)
     times = number[stay, period]
@@ -422,11 +434,12 @@ def _around(
     codes = np.array([INDEX[c] for c in rates])
     bounds = np.cumsum(list(rates.values()))
     code = codes[np.searchsorted(bounds, rng.random(len(day)) * bounds[-1], side="right")]
-    keep = ~_lost_to_season(rng, day, calendar)
-    return Events(stay[keep], day[keep], code[keep])
+    return Events(stay, day, code)
 
 
-def _in_season(rng: np.random.Generator, events: Events, calendar: Calendar) -> Events:
+def _in_season(
+    rng: np.random.Generator, events: Events, stays: Stays, calendar: Calendar
+) -> Events:
     """Move what has its time of the month or year: money, rent, declarations, housing."""
     month = calendar.dates(events.day).astype("datetime64[M]")
     day = events.day.copy()
@@ -439,9 +452,14 @@ def _in_season(rng: np.random.Generator, events: Events, calendar: Calendar) -> 
         moved = np.isin(events.code, [INDEX[c] for c in codes])
         if anchor is not month:  # half of them only: declarations and evictions are not all
             moved &= rng.random(len(moved)) < 1 / 2
-        base = anchor[moved].astype("datetime64[D]").astype(np.int64) - calendar.first
-        day[moved] = base + first + rng.integers(0, width, len(base))
-    return Events(events.stay, _on_weekday(day, calendar), events.code)
+        base = anchor[moved].astype("datetime64[D]").astype(np.int64) - calendar.first + first
+        to = base + rng.integers(0, width, len(base))
+        off = calendar.weekday(to) - (_WORKING_DAYS - 1)
+        monday = to + 3 - off
+        day[moved] = np.where(off <= 0, to, np.where(monday < base + width, monday, to - off))
+    # Whose stay does not reach that far keeps the day there was.
+    inside = (day >= stays.start[events.stay]) & (day <= stays.end[events.stay])
+    return Events(events.stay, np.where(inside, day, events.day), events.code)
 
 
 def _quarter(month: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
@@ -452,6 +470,11 @@ def _quarter(month: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
 
 def _lost_to_season(rng: np.random.Generator, day: Ints, calendar: Calendar) -> Bools:
     """Say which days of August and around Christmas nothing happened after all."""
+    lost: Bools = _in_slow_season(day, calendar) & (rng.random(len(day)) < _SLOW_SEASON_LOSS)
+    return lost
+
+
+def _in_slow_season(day: Ints, calendar: Calendar) -> Bools:
     dates = calendar.dates(day)
     month = dates.astype("datetime64[M]")
     number = month.astype(np.int64) % 12 + 1
@@ -459,14 +482,20 @@ def _lost_to_season(rng: np.random.Generator, day: Ints, calendar: Calendar) -> 
     in_year = 100 * number + of_month
     august = (in_year >= _AUGUST[0]) & (in_year <= _AUGUST[1])
     christmas = (in_year >= _CHRISTMAS[0]) | (in_year <= _CHRISTMAS[1])
-    lost: Bools = (august | christmas) & (rng.random(len(day)) < _SLOW_SEASON_LOSS)
-    return lost
+    slow: Bools = august | christmas
+    return slow
 
 
 def _on_weekday(day: Ints, calendar: Calendar) -> Ints:
     """Move a Saturday or Sunday back to a day of its own week, spread over the five."""
     weekday = calendar.weekday(day)
     return np.where(weekday < _WORKING_DAYS, day, day - weekday + day % _WORKING_DAYS)
+
+
+def _working_day(day: Ints, calendar: Calendar) -> Ints:
+    """Put off a Saturday or Sunday to the Monday."""
+    weekday = calendar.weekday(day)
+    return np.where(weekday < _WORKING_DAYS, day, day + 7 - weekday)
 
 
 def _silenced(events: Events, stays: Stays) -> Bools:

@@ -8,10 +8,12 @@ import socket
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.conftest import DemoHome, rebond
+from tests.features.builders import event, stay, write_folder
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -65,6 +67,9 @@ def test_a_command_without_a_home_says_what_to_do(tmp_path: Path) -> None:
         ("audit", "--predictions", "x.csv"),
         ("audit", "--label", "y"),
         ("frobnicate",),
+        ("import",),
+        ("model", "show"),
+        ("wording", "propose", "x"),
         ("train", "--fast"),
     ],
 )
@@ -222,7 +227,11 @@ def test_a_model_that_beats_no_rule_is_neither_chosen_nor_approved(
         events["code"].isin(["lien//interruption", "equipe//synthese"]), "equipe//synthese"
     )
     lot = (drawn == "equipe//synthese") & (events.index % 3 == 0)
-    events.assign(code=drawn.mask(lot, "lien//interruption")).to_parquet(folder / "events.parquet")
+    persons = events["person_id"].astype("str")
+    anybody = np.random.default_rng(0).choice(persons.unique(), len(events))
+    events.assign(
+        code=drawn.mask(lot, "lien//interruption"), person_id=persons.mask(lot, anybody)
+    ).to_parquet(folder / "events.parquet")
     assert rebond("import", folder, home=home).status == 0
     trained = rebond("train", home=home)
     assert trained.status == 0
@@ -255,6 +264,56 @@ def test_a_date_is_scored_once_and_never_ahead_of_time(demo_home: DemoHome, tmp_
     ahead = rebond("score", "--as-of", "2031-01-06", home=home)
     assert ahead.status == 1
     assert "2031-01-06" in ahead.out["error"]
+
+
+def test_a_kind_of_fact_that_came_up_after_the_training_is_named(
+    demo_home: DemoHome, tmp_path: Path
+) -> None:
+    home = demo_home.copy(tmp_path / "home").folder
+    protocol = next((home / "events").glob("protocol-*.toml")).read_text(encoding="utf-8")
+    new = {"entered": "2026-01-05", "informed_on": "2026-01-05"}
+    folder = write_folder(
+        tmp_path / "in",
+        [stay("N1", **new), stay("N2", **new)],
+        [
+            event("N1", "2026-10-01", "rdv//honore"),
+            event("N1", "2026-10-05", "rdv//honore//visio"),
+            event("N2", "2026-10-05", "club//echecs"),
+        ],
+        extracted_on="2026-11-23",
+        protocol=protocol,
+    )
+    imported = rebond("import", folder, home=home)
+    assert imported.status == 0, imported.err
+    with sqlite3.connect(home / "review.db") as database:
+        database.execute("DELETE FROM runs")
+    database.close()
+    scored = rebond("score", home=home)
+    assert scored.status == 0, scored.err
+    assert scored.out["other_codes"] == ["rdv//honore//visio"]  # nothing looks at chess clubs
+
+
+def test_an_audit_after_a_later_import_keeps_to_the_models_own_test(
+    demo_home: DemoHome, tmp_path: Path
+) -> None:
+    """One more person, entered long before everybody else, moves nothing that was trained on."""
+    home = demo_home.copy(tmp_path / "home").folder
+    version = next(m for m in (home / "reports").iterdir()).name
+    before = json.loads((home / "reports" / version / "audit.json").read_text(encoding="utf-8"))
+    protocol = next((home / "events").glob("protocol-*.toml")).read_text(encoding="utf-8")
+    early = stay("N1", "2021-01-04", informed_on="2021-01-04")
+    folder = write_folder(
+        tmp_path / "in",
+        [early],
+        [event("N1", "2026-10-01", "rdv//honore")],
+        extracted_on="2026-11-23",
+        protocol=protocol,
+    )
+    assert rebond("import", folder, home=home).status == 0
+    again = rebond("audit", version, home=home)
+    assert again.status in (0, 3, 4), again.err
+    assert again.out["positives"] == before["positives"]
+    assert again.out["persons"] == before["persons"] + 1
 
 
 @pytest.mark.safeguard

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -15,14 +17,14 @@ from api.home import Home, create_home
 from api.imports import ImportSummary, LegalBasisMissing, import_folder
 from api.settings import Settings
 from features.errors import RebondError
-from features.intake import (
+from features.intake.folder import (
     AttributeMissing,
     OverlappingStays,
     TooManyFaults,
-    WrongColumns,
-    read_folder,
 )
-from features.store import ImportRunning, OlderExtract, StoreDamaged
+from features.intake.reading import WrongColumns
+from features.staging import ImportRunning, PlaceTaken, staging
+from features.store import OlderExtract, StoreDamaged
 from revue import schema
 from revue.permissions import Forbidden
 from revue.records import Actor, Role
@@ -137,25 +139,23 @@ def test_an_older_extract_takes_nothing_back(filled: Home, tmp_path: Path) -> No
 def test_a_second_import_at_the_same_time_changes_nothing(empty: Home, tmp_path: Path) -> None:
     folder = everything(tmp_path / "in")
     before = state(empty)
-    with empty.store.adding(read_folder(folder, empty.keys)), pytest.raises(ImportRunning):
+    with staging(empty.folder, empty.was_imported), pytest.raises(ImportRunning):
         take(empty, folder)
-    assert {k: v for k, v in state(empty).items() if not k.startswith("events")} == before
+    assert state(empty) == before
 
 
 @pytest.mark.parametrize("home", ["empty", "filled"])
-def test_a_failure_at_the_last_step_undoes_the_steps_before(
+def test_a_place_that_is_taken_refuses_before_anything_changes(
     home: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """The sensitive store cannot be written: quarantine, events and directory go back."""
     place: Home = request.getfixturevalue(home)
-    obstacle = place.sensitive.file.with_suffix(".new")
     if home == "empty":
-        obstacle = place.sensitive.file.parent
-        obstacle.write_text("a file where a folder should be")
+        place.sensitive.file.parent.write_text("a file where a folder should be")
     else:
-        obstacle.mkdir()
+        place.sensitive.file.unlink()
+        place.sensitive.file.mkdir()
     before = state(place)
-    with pytest.raises(OSError, match=obstacle.name):
+    with pytest.raises(PlaceTaken, match="sensitive"):
         take(place, everything(tmp_path / "in"))
     assert state(place) == before
 
@@ -228,3 +228,89 @@ def test_numbers_beyond_belief_are_refused_at_once(
     with pytest.raises(RebondError, match=name):
         take(empty, folder)
     assert state(empty) == before
+
+
+def report(home: Home) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((home.quality / "2024-12-31.json").read_text("utf-8"))
+    return found
+
+
+def test_the_same_folder_again_renews_no_report_and_no_quarantine(
+    filled: Home, tmp_path: Path
+) -> None:
+    before = state(filled)
+    again = take(filled, tmp_path / "first")
+    assert again.new_events == 0 and again.quarantine is not None
+    after = state(filled)
+    changed = {
+        place for place in before.keys() | after.keys() if before.get(place) != after.get(place)
+    }
+    # Sealed anew, under a nonce of its own.
+    assert changed <= {"sensitive/attributes.sealed"}
+
+
+def test_a_corrected_import_of_the_day_leaves_no_old_quarantine(
+    filled: Home, tmp_path: Path
+) -> None:
+    summary = take(filled, write_folder(tmp_path / "in", events=MANY, sensitive=GENDER))
+    assert (summary.new_events, summary.quarantined, summary.quarantine) == (0, 0, None)
+    held = (filled.quarantine / "2024-12-31.csv").read_text(encoding="utf-8")
+    assert held == "file,row,column,reason\n"
+    assert report(filled)["counts"]["quarantined"] == 0
+    before = state(filled)
+    take(filled, write_folder(tmp_path / "in", events=MANY, sensitive=GENDER))
+    assert report(filled)["counts"]["quarantined"] == 0
+    assert state(filled)["quarantine/2024-12-31.csv"] == before["quarantine/2024-12-31.csv"]
+
+
+CORRECTIONS = {
+    "stays": ([stay(team="sud")], protocol_text()),
+    "persons": ([stay(), stay("P2")], protocol_text()),
+    "protocol": ([stay()], protocol_text() + "# corrected\n"),
+}
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_a_correction_of_the_day_without_new_events_renews_the_report(
+    name: str, empty: Home, tmp_path: Path
+) -> None:
+    stays, protocol = CORRECTIONS[name]
+    take(empty, write_folder(tmp_path / "in", [stay()], MANY))
+    assert report(empty)["first_import"]
+    corrected = write_folder(tmp_path / "corrected", stays, MANY, protocol=protocol)
+    assert take(empty, corrected).new_events == 0
+    assert not report(empty)["first_import"]
+    assert (report(empty)["teams"][0]["team"] == "sud") == (name == "stays")
+
+
+def test_who_is_not_in_a_later_extract_is_counted_and_said(empty: Home, tmp_path: Path) -> None:
+    persons = [stay(f"P{n}") for n in range(40)]
+    gone = [stay("gone", left="2024-06-01")]
+    first = take(empty, write_folder(tmp_path / "all", [*persons, *gone], MANY))
+    assert first.absent == 0
+    later = write_folder(tmp_path / "later", persons[:15], MANY, extracted_on="2025-01-31")
+    assert take(empty, later).absent == 25
+    told = json.loads((empty.quality / "2025-01-31.json").read_text("utf-8"))
+    assert told["counts"]["absent"] == 25
+    (said,) = [sentence for sentence in told["findings"] if "ne figurent pas" in sentence]
+    assert said.startswith("25 personnes") and "left_on" in said
+
+
+@pytest.mark.safeguard
+def test_s21_few_who_are_absent_are_said_without_their_number(empty: Home, tmp_path: Path) -> None:
+    persons = [stay(f"P{n}") for n in range(40)]
+    take(empty, write_folder(tmp_path / "all", persons, MANY))
+    later = write_folder(tmp_path / "later", persons[:-3], MANY, extracted_on="2025-01-31")
+    take(empty, later)
+    told = json.loads((empty.quality / "2025-01-31.json").read_text("utf-8"))
+    assert told["counts"]["absent"] is None
+    assert any(sentence.startswith("Moins de 11 personnes") for sentence in told["findings"])
+
+
+@pytest.mark.safeguard
+def test_s21_a_family_with_few_rows_is_not_counted_in_the_summary(
+    empty: Home, tmp_path: Path
+) -> None:
+    row = event(code="langue//interprete_present")
+    summary = take(empty, write_folder(tmp_path / "in", events=[*MANY, row]))
+    assert summary.ignored_by == {"langue": None}

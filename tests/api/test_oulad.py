@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from api.gate import load_table
 from api.home import open_home
-from features.kernel import build_block
+from features.engine import StoreEngine
 from modeles.training import unseen_scores
 from modeles.validation import Study, build_study
 from tests.conftest import Ran, rebond
@@ -48,12 +48,7 @@ def study_of(real: Trained) -> Study:
     home = open_home(real.home, real.home / "keys")
     extracted_on = home.store.extracted_on
     assert extracted_on is not None
-    return build_study(
-        home.store.protocol(),
-        home.store.stays(),
-        build_block(home.store.events()),
-        extracted_on,
-    )
+    return build_study(home.store.protocol(), StoreEngine(home.store), extracted_on)
 
 
 def test_real_rows_come_in_and_faults_are_counted(real: Trained) -> None:

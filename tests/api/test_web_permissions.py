@@ -38,6 +38,9 @@ PAGES = {
     ("GET", "/audits/{version}/report"): Permission.READ_MODELS,
     ("GET", "/committee"): Permission.VOTE,
     ("POST", "/committee/{version}/{act}"): Permission.VOTE,
+    ("GET", "/committee/wordings"): Permission.MEND_WORDING,
+    ("POST", "/committee/wordings"): Permission.MEND_WORDING,
+    ("POST", "/committee/wordings/{version}/confirm"): Permission.MEND_WORDING,
     ("GET", "/journal"): Permission.READ_JOURNAL,
 }
 
@@ -58,6 +61,9 @@ API = {
     ("GET", "/api/v1/models/{version}/table"): Permission.READ_MODELS,
     ("GET", "/api/v1/audits/{version}"): Permission.READ_MODELS,
     ("POST", "/api/v1/models/{version}/{act}"): Permission.VOTE,
+    ("GET", "/api/v1/wordings"): Permission.MEND_WORDING,
+    ("POST", "/api/v1/wordings"): Permission.MEND_WORDING,
+    ("POST", "/api/v1/wordings/{version}/confirm"): Permission.MEND_WORDING,
     ("GET", "/api/v1/journal"): Permission.READ_JOURNAL,
 }
 
@@ -66,6 +72,7 @@ LOGINS = {
     Permission.READ_PEOPLE: {"claire", "karim", "lea"},
     Permission.READ_MODELS: {"sonia", "anne", "paul", "dina"},
     Permission.VOTE: {"anne", "paul"},
+    Permission.MEND_WORDING: {"anne", "paul"},
     Permission.READ_JOURNAL: {"anne", "paul", "dina"},
 }
 

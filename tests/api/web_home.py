@@ -172,6 +172,7 @@ def model_table() -> ModelTable:
         trained_until="2026-05-04",
         test_from="2026-05-04",
         hashes={"protocol": "0" * 64, "data": "1" * 64},
+        codes=("contact//message", "rdv//non_honore"),
         bags=(Bag(-2.4, (steps.points, line.points), (0.05, 0.0)),),
     )
 

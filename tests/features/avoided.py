@@ -1,18 +1,10 @@
-"""The left column of the words that are not written about people, as patterns."""
+"""What every sentence that people read must keep."""
 
 from __future__ import annotations
 
 import re
 
-_AVOIDED = (
-    r"cas", r"dossiers? à risque", r"profils? à risque", r"individus?", r"risques?",
-    r"scores?", r"alertes?", r"suspecte?s?", r"fichée?s?", r"prises? en charge",
-    r"problèmes?", r"perdue?s? de vue", r"absentéistes?", r"ne collabore pas",
-    r"non compliante?s?", r"refuse", r"dans le déni", r"incasables?", r"cas lourds?",
-    r"SDF", r"toxicomanes?", r"assistée?s?", r"handicapée?s?", r"faux positifs?",
-    r"vrais? positifs?", r"décrochages?", r"échecs?", r"abandons?",
-)  # fmt: skip
-AVOIDED = re.compile(rf"\b({'|'.join(_AVOIDED)})\b", re.IGNORECASE)
+from features.words import AVOIDED
 
 
 def assert_plain(sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -10,9 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.block import Block, Ints, build_block
 from features.catalogue import catalogue
-from features.kernel import Block, Ints, build_block
+from features.intake import Extract, read_folder
+from features.keys import Keyring
 from features.protocol import Protocol, parse_protocol
+from features.staging import staging
+from features.store import EventStore
 from features.tables import EVENTS, STAYS
 
 Row = Mapping[str, object]
@@ -129,6 +134,27 @@ def write_folder(
     return folder
 
 
+def read(folder: Path, keys: Keyring, protocol: Path | None = None) -> Extract:
+    """Read an import folder, with a scratch folder of its own beside it."""
+    scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder.parent))
+    return read_folder(folder, keys, scratch, protocol)
+
+
+def add(store: EventStore, extract: Extract) -> int:
+    """Add an extract to a store on its own: what is sealed is committed."""
+    store.folder.parent.mkdir(parents=True, exist_ok=True)
+    with staging(store.folder.parent, lambda sealed: True) as stage:
+        rows = store.add(extract, stage)
+        stage.seal(store.manifest_place)
+    return rows
+
+
+def events_of(extract: Extract) -> pd.DataFrame:
+    """Return the events of an extract as the store gives them."""
+    table = pd.read_parquet(extract.events)
+    return EVENTS.validate(table.astype({"person": "str", "code": "str", "event_id": "str"}))
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder with its bytes."""
     return {
@@ -178,12 +204,32 @@ def block(rows: History) -> Block:
     return build_block(events_table(rows))
 
 
-def micro(moment: date | datetime) -> int:
-    return int(np.datetime64(moment, "us").astype(np.int64))
-
-
-def row_times(moments: Sequence[date | datetime]) -> Ints:
-    return np.array([micro(m) for m in moments], dtype=np.int64)
+def row_days(days: Sequence[date]) -> Ints:
+    """Return review dates as the kernel counts them, in days since 1970."""
+    return np.array(days, dtype="datetime64[D]").astype(np.int64)
 
 
 CATALOGUE = catalogue(protocol())
+
+
+def stored(folder: Path, stays: pd.DataFrame, *imports: History) -> EventStore:
+    """Return a store that holds stays and events, the events in one import after another."""
+    store = EventStore(folder / "store")
+    nothing = pd.DataFrame()
+    for number, rows in enumerate(imports):
+        events = folder / f"{number}.parquet"
+        events_table(rows).to_parquet(events, index=False)
+        extract = Extract(
+            protocol=protocol(),
+            protocol_text=protocol_text(),
+            extracted_on=date(2024, 12, 1 + number),
+            stays=stays,
+            events=events,
+            event_rows=len(rows),
+            sensitive=nothing,
+            identities=nothing,
+            quarantine=nothing,
+            ignored={},
+        )
+        add(store, extract)
+    return store

@@ -58,6 +58,7 @@ def measure_one(
     start = t - timedelta(days=window_days or 0)
     inside = [e for e in known if window_days is None or e[1] >= start]
     values = [e[4] for e in inside if e[4] is not None]
+    known = inside if measure in ("ever", "since_last") else known
     if measure == "count":
         return len(inside)
     if measure == "ever":

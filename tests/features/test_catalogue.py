@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -43,28 +44,38 @@ def test_trend_takes_the_shortest_window_wherever_it_stands() -> None:
     assert "rendez-vous.trend.28" in names and "rendez-vous.trend.90" not in names
 
 
+def test_a_later_wording_takes_the_place_of_the_protocols_and_of_nothing_else() -> None:
+    plain = protocol()
+    mended = catalogue(plain, {"rendez-vous": "rencontre|rencontres", "inconnu": "x"})
+    assert {f.wording for f in mended} == {"rencontre|rencontres"}
+    assert tuple(replace(f, wording="rendez-vous") for f in mended) == CATALOGUE
+    assert mended[0].sentence(2.0, AS_OF) == "2 rencontres depuis le 2 mai 2026."
+    assert catalogue(plain, {}) == CATALOGUE == catalogue(plain)
+
+
 SENTENCES = [
-    ("count", 28, 0.0, "Aucun fait enregistré (visites) depuis le 2 mai 2026."),
+    ("count", 28, 0.0, "Visites : aucun fait enregistré depuis le 2 mai 2026."),
     ("count", 28, 1.0, "1 visite depuis le 2 mai 2026."),
     ("count", 29, 2.0, "2 visites depuis le 1er mai 2026."),
     ("active_days", 90, 1.0, "1 jour avec visites depuis le 1er mars 2026."),
     ("active_days", 90, 3.0, "3 jours avec visites depuis le 1er mars 2026."),
-    ("since_last", None, 1.0, "Dernier fait enregistré (visites) le 29 mai 2026, il y a 1 jour."),
+    ("since_last", None, 1.0, "Visites : dernier fait enregistré le 29 mai 2026, il y a 1 jour."),
     (
         "since_last",
         None,
         29.0,
-        "Dernier fait enregistré (visites) le 1er mai 2026, il y a 29 jours.",
+        "Visites : dernier fait enregistré le 1er mai 2026, il y a 29 jours.",
     ),
-    ("since_last", None, math.nan, "Aucun fait enregistré (visites)."),
-    ("ever", None, 1.0, "Au moins un fait enregistré (visites) avant le 30 mai 2026."),
-    ("ever", None, 0.0, "Aucun fait enregistré (visites) avant le 30 mai 2026."),
-    ("last", None, 1.5, "Dernière valeur enregistrée (visites) : 1,5."),
-    ("sum", 28, 3.0, "Total de 3 (visites) depuis le 2 mai 2026."),
-    ("mean", 28, 0.25, "Moyenne de 0,2 (visites) depuis le 2 mai 2026."),
-    ("trend", 28, 2.0, "Depuis le 2 mai 2026, 2 de plus que les 28 jours précédents (visites)."),
-    ("trend", 28, -1.0, "Depuis le 2 mai 2026, 1 de moins que les 28 jours précédents (visites)."),
-    ("trend", 28, 0.0, "Depuis le 2 mai 2026, autant que les 28 jours précédents (visites)."),
+    ("since_last", None, math.nan, "Visites : aucun fait enregistré avant le 30 mai 2026."),
+    ("ever", None, 1.0, "Visites : au moins un fait enregistré avant le 30 mai 2026."),
+    ("ever", None, 0.0, "Visites : aucun fait enregistré avant le 30 mai 2026."),
+    ("last", None, 1.5, "Visites : dernière valeur enregistrée avant le 30 mai 2026 : 1,5."),
+    ("sum", 28, 3.0, "Visites : total de 3 depuis le 2 mai 2026."),
+    ("mean", 28, 0.25, "Visites : moyenne de 0,2 depuis le 2 mai 2026."),
+    ("trend", 28, 2.0, "Visites : 2 de plus depuis le 2 mai 2026 que les 28 jours précédents."),
+    ("trend", 28, -1.0, "Visites : 1 de moins depuis le 2 mai 2026 que les 28 jours précédents."),
+    ("sum", 28, math.nan, "Visites : aucune valeur enregistrée depuis le 2 mai 2026."),
+    ("trend", 28, 0.0, "Visites : autant depuis le 2 mai 2026 que les 28 jours précédents."),
 ]
 
 

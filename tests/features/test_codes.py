@@ -11,8 +11,11 @@ from features.codes import (
     FORBIDDEN_FAMILIES,
     LABELS,
     LANES,
+    MINIMISED_FAMILIES,
     OTHER_LANE,
     family,
+    family_among,
+    is_code,
     label,
     lane,
     matches,
@@ -63,6 +66,57 @@ def test_family(code: str, expected: str) -> None:
 )
 def test_s04_spelling_does_not_hide_a_family(name: str, spell: object) -> None:
     assert family(spell(name) + "//x") == name  # type: ignore[operator]
+
+
+_TELLING = """
+hopital//admission hôpital psychiatrique//suivi rdv//medicale rdv//médicaux hospitalise
+rdv//médecin droits//aah droits//AAH droits//mdph addictologie suivi//alcoolisme csapa penale
+judiciaire//controle orientation//controle-judiciaire incarceration detention detenus religieux
+suicidaire violent maltraitance handicapé//x santePsy santePsychique SantePsy sante2 Santé//x
+s.a.n.t.e soins//infirmiers suivi//suiviPsychiatrique suivipsychologique violencesconjugales
+VIOLENCES-CONJUGALES san\u200bte ſante info_preoccupante garde_a_vue toxicomane mineure mineurs
+aide_sociale_enfance protectionEnfance emploi//esat_handicap droits//ouverture_sante_mentale
+ouverture_sante//x point_justice//x logement//mineur partenaire//justice droits//sante
+"""
+
+_LET_THROUGH = """
+droits//ouverture_sante droits//ouverture-santé droits//complementaire_sante_solidaire
+droits//Complémentaire_Santé droits//css partenaire//point_justice
+partenaire//maison_de_la_justice logement//travaux_mineurs formation//langue_francaise
+emploi//activite_puissante commerce//croissante santeria//x lieu//santerre droits//penalite
+ressources//justificatif aide//hospitalite numerique//compte_ameli culture//sortie
+contact//base phase//x projet//medicis prejudiciable//x rdv//violon HOSPITAL_ADMISSION
+HOSPITAL_DISCHARGE//HOME MEDICATION//START ICU_ADMISSION LOINC//1234-5
+"""
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("code", _TELLING.split())
+def test_s04_s33_s34_a_family_is_found_by_the_stems_of_its_words(code: str) -> None:
+    assert family_among(code, set(FORBIDDEN_FAMILIES) - set(MINIMISED_FAMILIES))
+
+
+@pytest.mark.parametrize(
+    "code", [*_LET_THROUGH.split(), *(c for c in LABELS if family(c) != "langue")]
+)
+def test_named_rights_partners_works_and_other_words_are_let_through(code: str) -> None:
+    assert family_among(code, FORBIDDEN_FAMILIES) is None
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("code", ["langues//x", "equipe//langue_interprete", "rdv//interprete"])
+def test_s04_a_language_is_found_in_any_part(code: str) -> None:
+    assert family_among(code, MINIMISED_FAMILIES) == "langue"
+
+
+@pytest.mark.parametrize("code", ["MEDS_BIRTH", "LOINC//1234-5", "rdv", "a.b//é_1", *LABELS])
+def test_what_a_code_looks_like(code: str) -> None:
+    assert is_code(code)
+
+
+@pytest.mark.parametrize("code", ["", "//", "rdv//", "a b", "a/b", "a///b", "rdv\n", "x" * 101])
+def test_what_no_code_looks_like(code: str) -> None:
+    assert not is_code(code)
 
 
 def test_labels_and_lanes_are_plain_and_complete() -> None:

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from features.catalogue import catalogue
 from features.connectors import meds, oulad
-from features.intake import read_folder
 from features.keys import Keyring
 from features.protocol import read_protocol
+
+from .builders import events_of, read
 
 OULAD = Path(__file__).parents[3] / "shared" / "data" / "oulad"
 KEYS = Keyring(b"k" * 32, Ed25519PrivateKey.generate())
@@ -119,7 +120,7 @@ def test_a_missed_deadline_is_known_the_day_after_and_only_while_registered(
 
 @needs_oulad
 def test_oulad_passes_the_one_intake(converted: tuple[Path, Mapping[str, int]]) -> None:
-    extract = read_folder(converted[0], KEYS)
+    extract = read(converted[0], KEYS)
     assert extract.extracted_on == oulad.EXTRACTED_ON
     assert len(extract.stays) == 12_568 - 18 - 3
     faulty = extract.quarantine[extract.quarantine["file"] == "persons"]
@@ -181,15 +182,32 @@ def test_meds_enters_at_the_first_dated_event_and_leaves_at_death(tmp_path: Path
     assert ignored == {"rows_without_time": 2, "other_columns": 2}
     protocol = tmp_path / "visites.toml"
     protocol.write_text(MEDS_PROTOCOL, encoding="utf-8")
-    extract = read_folder(tmp_path / "target", KEYS, protocol)
+    extract = read(tmp_path / "target", KEYS, protocol)
     stays = extract.stays.sort_values("entered_on", ignore_index=True)
     assert list(stays["entered_on"].dt.date) == [date(2020, 1, 5), date(2020, 3, 1)]
     assert stays["left_on"][0] == pd.Timestamp("2021-01-01")
     assert pd.isna(stays["left_on"][1])
     assert set(stays["team"]) == {"meds"}
-    assert len(extract.events) == 4
-    assert extract.events["numeric_value"].sum() == 3.5
+    assert len(events_of(extract)) == 4
+    assert events_of(extract)["numeric_value"].sum() == 3.5
     assert extract.quarantine.empty
+
+
+def test_a_birth_is_no_entry_and_other_signs_become_one(tmp_path: Path) -> None:
+    more = pd.DataFrame(
+        {
+            "subject_id": [1, 2, 3, 1],
+            "time": pd.to_datetime(["1940-01-01", "1989-05-03", None, "2020-04-01"]),
+            "code": ["MEDS_BIRTH", "MEDS_BIRTH", "MEDS_BIRTH", "LAB//51006//mg/dL (x)"],
+        }
+    )
+    rows = pd.concat([MEDS_ROWS, more], ignore_index=True)
+    ignored = meds.convert(_meds(tmp_path / "source", rows), tmp_path / "target")
+    assert ignored == {"rows_without_time": 3, "other_columns": 2, "births": 2}
+    persons = pd.read_csv(tmp_path / "target" / "persons.csv")
+    assert list(persons["entered_on"]) == ["2020-03-01", "2020-01-05"]
+    events = pd.read_parquet(tmp_path / "target" / "events.parquet")
+    assert set(events["code"]) == {"VISIT", "MEDS_DEATH", "LAB//51006//mg_dL_x_"}
 
 
 def test_meds_without_values_has_none(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.block import build_block
 from features.catalogue import Feature, catalogue
-from features.kernel import build_block, measure
+from features.kernel import MEASURES, measure
 
-from .builders import PARTS, block, events_table, protocol, row_times
-from .oracle import Event, measure_one, midnight
+from .builders import PARTS, block, events_table, protocol, row_days
+from .oracle import Event, below, held, measure_one, midnight
 
 TWO_GROUPS = (
     PARTS["groups"]
@@ -19,6 +21,13 @@ TWO_GROUPS = (
     + 'measures = ["count", "mean", "trend", "last"]\nwording = "x"\nreason = "y"'
 )
 FEATURES = catalogue(protocol(groups=TWO_GROUPS, features="[features]\nwindows_days = [2, 5]"))
+# Every measure over every kind of window, also those that no catalogue makes today.
+EVERYWHERE = tuple(
+    replace(FEATURES[0], name=f"{measure}.{window}", measure=measure, window_days=window)
+    for measure in MEASURES
+    for window in (2, 5, None)
+    if window is not None or measure != "trend"
+)
 T = datetime.fromisoformat("2024-03-10")
 PEOPLE = ["a", "ab", "b"]
 
@@ -49,22 +58,50 @@ def matrix(history: list[Event], features: tuple[Feature, ...] = FEATURES) -> np
         made,
         features,
         np.array([index.get(person, -1) for person, _ in GRID]),
-        row_times([day for _, day in GRID]),
-    )
+        row_days([day for _, day in GRID]),
+    )[0]
 
 
 @settings(max_examples=120, deadline=None)
-@given(histories)
-def test_the_kernel_equals_the_oracle(history: list[Event]) -> None:
+@given(histories, st.sampled_from([FEATURES, EVERYWHERE, EVERYWHERE[-1:], FEATURES[3:]]))
+def test_the_kernel_equals_the_oracle(history: list[Event], features: tuple[Feature, ...]) -> None:
     expected = [
         [
             measure_one(history, person, midnight(day), f.codes, f.measure, f.window_days)
-            for f in FEATURES
+            for f in features
         ]
         for person, day in GRID
     ]
     # Sums run in one order on both sides, so equal means equal.
-    np.testing.assert_array_equal(matrix(history), np.array(expected, dtype=float))
+    np.testing.assert_array_equal(matrix(history, features), np.array(expected, dtype=float))
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories, st.sets(st.sampled_from(["rdv//honore", "rdv", "visite", "new"])))
+def test_an_unseen_code_is_counted_apart_and_in_no_feature(
+    history: list[Event], vocabulary: set[str]
+) -> None:
+    """As if its rows were not there, but for the count; deletions and corrections still hold."""
+    made = build_block(events_table(history))
+    index = {person: i for i, person in enumerate(made.persons)}
+    values, other = measure(
+        made,
+        FEATURES,
+        np.array([index.get(person, -1) for person, _ in GRID]),
+        row_days([day for _, day in GRID]),
+        vocabulary=vocabulary,
+    )
+    # A code that no feature looks at stands for one that is not known.
+    hidden = [r if r[3] in vocabulary or not r[3] else (*r[:3], "x", *r[4:]) for r in history]
+    assert values.tobytes() == matrix(hidden).tobytes()
+    for (person, day), found in zip(GRID, other, strict=True):
+        known = held(history, person, midnight(day))
+        assert found == sum(
+            below(e[3], ["rdv", "visite"])
+            and e[3] not in vocabulary
+            and midnight(day) - timedelta(days=5) <= e[1] < midnight(day)
+            for e in known
+        )
 
 
 @settings(max_examples=40, deadline=None)
@@ -95,7 +132,7 @@ def test_nothing_recorded_from_t_on_changes_what_was_known_at_t(
 
 def value_of(history: list[Event], name: str, day: date = DATES[2]) -> float:
     feature = next(f for f in FEATURES if f.name == name)
-    return float(measure(block(history), [feature], np.array([0]), row_times([day]))[0, 0])
+    return float(measure(block(history), [feature], np.array([0]), row_days([day]))[0][0, 0])
 
 
 def row(

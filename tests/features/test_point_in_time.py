@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.engine import FrameEngine
 from features.point_in_time import (
     EmptyCohort,
+    Matrix,
     OutcomeNeverOccurs,
-    build_cohort,
-    build_matrix,
+    Question,
     check_outcome_occurs,
     review_dates,
 )
 from features.protocol import Cadence, Protocol
 
-from .builders import PARTS, block, protocol, stays_table
+from .builders import PARTS, events_table, protocol, stays_table
 from .oracle import Event, Stay, Study, label_one, midnight
 
 IN = date(2024, 1, 1)
@@ -61,21 +62,26 @@ def event(
     return ("a", occurred, recorded or occurred, code, None, identifier)
 
 
+def matrix(
+    study: Protocol,
+    stays: list[Stay] | pd.DataFrame,
+    events: list[Event],
+    days: list[date],
+    extracted_on: date = EXTRACT,
+) -> Matrix:
+    table = stays if isinstance(stays, pd.DataFrame) else stays_table(stays)
+    question = Question(study, tuple(days), extracted_on, extracted_on + DAY)
+    return FrameEngine(table, events_table(events)).matrices([question])[0]
+
+
 def cohort(
     study: Protocol,
-    stays: list[Stay],
+    stays: list[Stay] | pd.DataFrame,
     events: list[Event],
     days: list[date],
     extracted_on: date = EXTRACT,
 ) -> pd.DataFrame:
-    return build_cohort(
-        study,
-        stays_table(stays),
-        block(events),
-        days,
-        mature_on=extracted_on,
-        known_before=extracted_on + DAY,
-    )
+    return matrix(study, stays, events, days, extracted_on).cohort
 
 
 def label(
@@ -183,10 +189,9 @@ def test_labels(name: str) -> None:
 def test_an_event_at_t_counts_exactly_once() -> None:
     """In the label of ``t`` and not in its features; the other way round a review later."""
     seen = event(AT_T + 12 * DAY / 24, code=RDV)
-    table = cohort(study(codes='["rdv"]', repeats=True), [("a", IN, None)], [seen], [T, T + DAY])
-    counts = build_matrix(REPEATS, block([seen]), table)
+    counts = matrix(study(codes='["rdv"]', repeats=True), [("a", IN, None)], [seen], [T, T + DAY])
     column = counts.names.index("rendez-vous.count.28")
-    assert table["label"].tolist() == [1.0, 0.0]
+    assert counts.cohort["label"].tolist() == [1.0, 0.0]
     assert counts.values[:, column].tolist() == [0.0, 1.0]
 
 
@@ -248,9 +253,7 @@ def test_a_person_is_in_once_on_the_day_of_leaving_and_returning() -> None:
 def test_informed_means_before_the_review_date() -> None:
     stays = stays_table([("a", IN, None), ("b", IN, None), ("c", IN, None)])
     stays["informed_on"] = pd.to_datetime(pd.Series([T - DAY, T, None])).astype("datetime64[us]")
-    table = build_cohort(
-        EVENT, stays, block([]), [T], mature_on=EXTRACT, known_before=EXTRACT + DAY
-    )
+    table = cohort(EVENT, stays, [], [T])
     assert table["informed"].tolist() == [True, False, False]
 
 
@@ -262,10 +265,10 @@ def test_nobody_at_any_date_is_said() -> None:
 
 
 def test_an_outcome_that_never_occurs_is_said() -> None:
-    check_outcome_occurs(EVENT, block([event(AT_T)]))
-    for events in ([], [event(AT_T, code=RDV)], [event(AT_T, code="", identifier="e")]):
+    check_outcome_occurs(EVENT, {RDV, OUT + "//longue"})
+    for codes in (set(), {RDV}, {OUT + "s"}):
         with pytest.raises(OutcomeNeverOccurs, match="lien//interruption"):
-            check_outcome_occurs(EVENT, block(events))
+            check_outcome_occurs(EVENT, codes)
 
 
 def test_review_dates_are_mondays_counted_from_1970() -> None:
@@ -370,8 +373,7 @@ def test_the_order_of_stays_and_imports_does_not_matter() -> None:
 
 def test_the_matrix_follows_the_cohort_and_the_catalogue() -> None:
     history = [event(AT_T - DAY, code=RDV), ("c", AT_T - DAY, AT_T - DAY, RDV, None, None)]
-    table = cohort(EVENT, [(p, IN, None) for p in ("a", "b", "c")], history, [T])  # type: ignore[arg-type]
-    made = build_matrix(EVENT, block(history), table)  # type: ignore[arg-type]
+    made = matrix(EVENT, [(p, IN, None) for p in ("a", "b", "c")], history, [T])
     assert made.values.shape == (3, len(made.names))
     column = made.values[:, made.names.index("rendez-vous.count.28")]
     np.testing.assert_array_equal(column, [1.0, 0.0, 1.0])

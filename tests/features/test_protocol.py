@@ -101,6 +101,8 @@ FORBIDDEN = [
     "handicap//rqth", "mdph", "MDPH//dossier", "addiction//x", "violence//x", "suicide",
     "justice//x", "religion//x", "langue", "langue//interprete_present", "Langue//x",
     "information_preoccupante", "information préoccupante//x", "information-preoccupante",
+    "langues//x", "equipe//langue_interprete", "orientation//sante", "activite//violence",
+    "psychiatrique//x", "santes//x", "suivi//hopitalDeJour", "orientation//ase",
 ]  # fmt: skip
 
 
@@ -109,6 +111,23 @@ FORBIDDEN = [
 def test_s04_no_spelling_of_a_forbidden_family_becomes_a_feature(code: str) -> None:
     with pytest.raises(InvalidProtocol, match="never a feature"):
         protocol(groups=group(codes=f'["rdv", "{code}"]'))
+
+
+@pytest.mark.parametrize("code", ["a dit non", "fin//", "/rdv", "r" * 101])
+def test_what_is_no_code_is_refused_wherever_a_protocol_names_codes(code: str) -> None:
+    for parts in (
+        {"groups": group(codes=f'["{code}"]')},
+        {"outcome": OUTCOME.replace('"lien//interruption"', f'"{code}"')},
+        {"outcome": f'[outcome]\nlabel = "x"\ncodes = ["fin"]\ncompeting_codes = ["{code}"]'},
+    ):
+        with pytest.raises(InvalidProtocol, match="is no code: write parts"):
+            protocol(**parts)
+
+
+def test_blanks_around_a_code_hide_no_outcome() -> None:
+    with pytest.raises(InvalidProtocol, match="matches the outcome code"):
+        protocol(groups=group(codes='[" lien//interruption "]'))
+    assert protocol(groups=group(codes='["rdv "]')) == protocol(groups=group(codes='["rdv"]'))
 
 
 @pytest.mark.safeguard

@@ -6,11 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.intake import read_folder
 from features.keys import Keyring, SealBroken, create_keys
 from features.sensitive import NoAttributes, SensitiveStore
 
-from .builders import event, stay, write_folder
+from .builders import event, events_of, read, stay, write_folder
 
 ROOT = Path(__file__).parents[2]
 ROWS = [
@@ -25,7 +24,7 @@ ROWS = [
 def sealed(tmp_path: Path, keys: Keyring) -> SensitiveStore:
     folder = write_folder(tmp_path / "in", [stay(), stay("P2")], sensitive=ROWS)
     store = SensitiveStore(tmp_path / "audit" / "sensitive.sealed", keys)
-    store.replace(read_folder(folder, keys).sensitive)
+    store.replace(read(folder, keys).sensitive)
     return store
 
 
@@ -113,6 +112,6 @@ def test_s05_training_scoring_and_queue_never_import_the_sensitive_store() -> No
 @pytest.mark.safeguard
 def test_s05_attributes_never_reach_the_events_or_stays(tmp_path: Path, keys: Keyring) -> None:
     folder = write_folder(tmp_path, [stay(), stay("P2")], [event()], sensitive=ROWS)
-    extract = read_folder(folder, keys)
-    for table in (extract.events, extract.stays):
+    extract = read(folder, keys)
+    for table in (events_of(extract), extract.stays):
         assert "CANARY" not in table.to_csv() and "genre" not in table.to_csv()

@@ -74,5 +74,6 @@ def table(version: str = "1") -> ModelTable:
         trained_until=date(2026, 1, 5).isoformat(),
         test_from=date(2026, 1, 5).isoformat(),
         hashes={"data": "d", "protocol": "p"},
+        codes=("contact//visite", "rdv//honore"),
         bags=(bag,) * FOLDS,
     )

@@ -25,7 +25,7 @@ def quiet(_: str) -> None:
 def as_table(lines: Lines) -> ModelTable:
     return ModelTable(
         "1", "x", "x", 90, lines.intercept, lines.features, Calibration(1, 0, 0, 0, ()),
-        0.0, "", "", {}, lines.bags,
+        0.0, "", "", {}, (), lines.bags,
     )  # fmt: skip
 
 
@@ -96,9 +96,9 @@ def test_a_bag_never_sees_its_own_fold() -> None:
         assert (np.delete(changed, 3) > 1e-3).all()
 
 
-def test_unseen_takes_the_own_bag_or_the_mean() -> None:
+def test_unseen_takes_the_bag_of_the_fold() -> None:
     scores = np.arange(16, dtype=float).reshape(2, 8)
-    assert unseen(scores, np.array([2, -1])).tolist() == [2.0, 11.5]
+    assert unseen(scores, np.array([2, 7])).tolist() == [2.0, 15.0]
 
 
 @given(

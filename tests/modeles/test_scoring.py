@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 
@@ -11,7 +12,7 @@ import shap
 
 from modeles.explanation import Signal
 from modeles.families import Additive, Logistic
-from modeles.scoring import MOST_AGAINST, MOST_REASONS, explain
+from modeles.scoring import MOST_AGAINST, MOST_REASONS, explain, reword
 from modeles.table import Calibration
 from tests.modeles.builders import feature, table, training
 from tests.modeles.test_families import as_table, quiet
@@ -25,7 +26,7 @@ def test_a_reason_states_a_date_and_a_number() -> None:
     signal = explain(table(), FEATURES, np.array([3.0, 99.0]), AS_OF, VALID)
     assert [r.text for r in signal.reasons] == [
         "3 rdvs depuis le 18 août 2026.",
-        "Dernier fait enregistré (contacts) le 9 août 2026, il y a 99 jours.",
+        "Contacts : dernier fait enregistré le 9 août 2026, il y a 99 jours.",
     ]
     assert signal.against == ()
     assert signal.score == pytest.approx(-0.5)
@@ -41,13 +42,53 @@ def test_what_is_missing_is_said() -> None:
     steps, line = table().features
     silent = replace(table(), features=(steps, replace(line, missing=0.0)))
     signal = explain(silent, FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
-    assert signal.missing[0] == "Aucun fait enregistré (contacts)."
+    assert signal.missing[0] == "Contacts : aucun fait enregistré avant le 16 novembre 2026."
 
 
 def test_what_is_missing_is_said_once() -> None:
     signal = explain(table(), FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
-    assert "Aucun fait enregistré (contacts)." in [r.text for r in signal.reasons]
-    assert "Aucun fait enregistré (contacts)." not in signal.missing
+    assert "Contacts : aucun fait enregistré avant le 16 novembre 2026." in [
+        r.text for r in signal.reasons
+    ]
+    assert "Contacts : aucun fait enregistré avant le 16 novembre 2026." not in signal.missing
+
+
+MENDED = tuple(replace(f, wording=f"{f.group} mot|{f.group} mots") for f in FEATURES)
+
+
+def test_a_kept_signal_is_told_again_in_mended_words() -> None:
+    signal = explain(table(), FEATURES, np.array([3.0, 99.0]), AS_OF, VALID)
+    kept = Signal.from_json(signal.to_json())
+    told = reword(kept, MENDED)
+    assert [r.text for r in told.reasons] == [
+        "3 rdv mots depuis le 18 août 2026.",
+        "Contact mots : dernier fait enregistré le 9 août 2026, il y a 99 jours.",
+    ]
+    assert told == explain(table(), MENDED, np.array([3.0, 99.0]), AS_OF, VALID)
+    assert reword(kept, ()) == kept == signal
+    assert reword(kept, FEATURES) == kept
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0], [3.0, np.nan], [0.0, np.nan], [1.0, 30.0]])
+@pytest.mark.parametrize("missing", [0.0, 0.5, -0.5])
+def test_words_are_the_only_thing_that_changes(values: list[float], missing: float) -> None:
+    """What speaks against and what is missing too: no page shows the old words anywhere."""
+    steps, line = table().features
+    model = replace(table(), features=(steps, replace(line, missing=missing)))
+    row = np.array(values)
+    kept = explain(model, FEATURES, row, AS_OF, VALID, other=2)
+    assert reword(kept, MENDED) == explain(model, MENDED, row, AS_OF, VALID, other=2)
+
+
+def test_what_was_kept_without_a_column_keeps_its_sentence() -> None:
+    kept = explain(table(), FEATURES, np.array([3.0, np.nan]), AS_OF, VALID)
+    plain = json.loads(kept.to_json())
+    del plain["absent"]
+    for reason in (*plain["reasons"], *plain["against"]):
+        del reason["column"], reason["value"]
+    old = Signal.from_json(json.dumps(plain))
+    assert [r.text for r in old.reasons] == [r.text for r in kept.reasons]
+    assert reword(old, MENDED) == old
 
 
 def test_the_estimate_is_a_natural_frequency_in_its_band() -> None:

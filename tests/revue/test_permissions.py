@@ -41,6 +41,7 @@ MATRIX = {
     Role.COMMITTEE: {
         "committee:model:read",
         "committee:model:vote",
+        "committee:wording:mend",
         "oversight:rights:read",
         "oversight:journal:read",
         "oversight:safeguards:read",

@@ -1,0 +1,93 @@
+"""The project's benchmarks, each beside its peer in the same run.
+
+The one place that knows all of them; what each measures is told where it stands. Speed is
+never asserted by a test.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from features.benchmarks.contract import race
+from features.benchmarks.measures import bench_measures
+from features.errors import RebondError
+
+FULL_PERSONS = 100_000
+FULL_ROWS = 1_000_000
+SMALLEST_SCALE = 0.001
+
+
+class UnknownBenchmark(RebondError):
+    """There is no benchmark of that name."""
+
+
+class UnknownPeer(RebondError):
+    """The interpreter named for the peers is not there."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured: 1 is the size that figures are quoted for."""
+
+    scale: float
+    peers: Path | None
+    seed: int = 0
+
+    def of(self, full: int) -> int:
+        """Return this effort's part of a full size."""
+        return max(1, math.ceil(full * self.scale))
+
+
+def run_benchmarks(
+    name: str | None, effort: Effort, *, progress: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Run one benchmark, or all.
+
+    Returns
+    -------
+    dict
+        Per benchmark ``ours``, ``peer``, ``ratio`` and its own figures; seconds unless said.
+
+    Raises
+    ------
+    UnknownBenchmark, UnknownPeer
+        Neither is tried.
+    """
+    if name is not None and name not in BENCHMARKS:
+        raise UnknownBenchmark(f"{name!r} is not one of {', '.join(BENCHMARKS)}.")
+    if effort.peers is not None and not effort.peers.is_file():
+        raise UnknownPeer(f"there is no interpreter at {effort.peers}: run `make bench`.")
+    found = {}
+    for one in [name] if name else BENCHMARKS:
+        progress(f"measuring {one}")
+        found[one] = dict(BENCHMARKS[one](effort))
+    return found
+
+
+def _features(effort: Effort) -> Mapping[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        result = bench_measures(Path(scratch), persons=effort.of(FULL_PERSONS), peers=effort.peers)
+    return {**asdict(result), "ratio": result.ratio}
+
+
+def _contract(effort: Effort) -> Mapping[str, Any]:
+    clean, faulty = race(rows=effort.of(FULL_ROWS), seed=effort.seed)
+    return {
+        **asdict(faulty),
+        "ratio": faulty.ratio,
+        "ours_without_faults": clean.ours,
+        "peer_without_faults": clean.peer,
+        "ratio_without_faults": clean.ratio,
+    }
+
+
+BENCHMARKS: dict[str, Callable[[Effort], Mapping[str, Any]]] = {
+    "features": _features,
+    "contract": _contract,
+}
+"""By the name that ``rebond bench NAME`` takes."""

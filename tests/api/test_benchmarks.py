@@ -1,0 +1,43 @@
+"""Benchmarks compare equal figures; how fast they are is never asserted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.benchmarks import BENCHMARKS
+from tests.conftest import rebond
+
+PEERS = Path(sys.prefix) / "peers" / "bin" / "python"
+
+
+def test_the_range_join_makes_the_same_matrix() -> None:
+    ran = rebond("bench", "features", "--scale", "0.003")
+    assert ran.status == 0, ran.err
+    figures = ran.out["features"]
+    assert figures["equal"] is True and figures["measures"] >= 48
+    assert figures["rows"] == 24 * figures["persons"] == 24 * figures["events"] // 100
+    assert figures["ratio"] == pytest.approx(figures["peer"] / figures["ours"])
+    assert figures["featuretools_equal"] is None
+
+
+def test_featuretools_measures_the_same_slice() -> None:
+    if not PEERS.is_file():
+        pytest.skip("featuretools is not installed: `make bench` installs it")
+    figures = rebond("bench", "features", "--scale", "0.003", "--peers", PEERS).out["features"]
+    assert figures["featuretools_equal"] is True and figures["featuretools_peer"] > 0
+
+
+def test_the_contract_gives_the_verdicts_of_pandera() -> None:
+    figures = rebond("bench", "contract", "--scale", "0.002").out["contract"]
+    assert figures["faulty_rows"] == 5 and figures["ours"] > 0 and figures["peer"] > 0
+
+
+def test_every_benchmark_is_named_and_no_other_is_run() -> None:
+    assert "features" in BENCHMARKS
+    ran = rebond("bench", "nothing")
+    assert ran.status == 1 and "features" in ran.out["error"]
+    ran = rebond("bench", "features", "--peers", "no/such/python")
+    assert ran.status == 1 and "make bench" in ran.out["error"]
