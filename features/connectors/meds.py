@@ -2,11 +2,9 @@
 
 The canonical events are a superset of MEDS; what MEDS lacks is made up in the plainest
 way: a subject enters at the first dated event, leaves at ``MEDS_DEATH``, and belongs to the
-one team ``meds``. A birth is dated, but nothing that happened while somebody was accompanied:
-``MEDS_BIRTH`` is left out and counted, or every stay would begin decades before anything is
-known. Blanks and other signs that no code of ours holds become ``_``, so that
-``LAB//51006//mg/dL`` is ``LAB//51006//mg_dL``. A MEDS folder brings no study protocol: the
-import is given one.
+one team ``meds``. A dated birth is an event like any other. Blanks and other signs that no
+code of ours holds become ``_``, so that ``LAB//51006//mg/dL`` is ``LAB//51006//mg_dL``. A MEDS
+folder brings no study protocol: the import is given one.
 
 References
 ----------
@@ -28,7 +26,6 @@ from features.errors import RebondError
 
 TEAM = "meds"
 DEATH = "MEDS_DEATH"
-BIRTH = "MEDS_BIRTH"
 
 _REQUIRED = ("subject_id", "time", "code")
 _READ = (*_REQUIRED, "numeric_value")
@@ -66,8 +63,7 @@ def convert(source: Path, target: Path) -> Mapping[str, int]:
     Returns
     -------
     Mapping
-        How many rows without a time, how many other columns and, where there are any, how many
-        births were left out.
+        How many rows without a time and how many other columns were left out.
 
     Raises
     ------
@@ -89,14 +85,11 @@ def convert(source: Path, target: Path) -> Mapping[str, int]:
                 f"it has {sorted(columns)}."
             )
         meds.create_view("meds")
-        born = f"coalesce(code = '{BIRTH}', false)"
-        meds.filter(f"time IS NOT NULL AND NOT {born}").create_view("dated")
+        meds.filter("time IS NOT NULL").create_view("dated")
         value = "numeric_value" if "numeric_value" in columns else "NULL::DOUBLE"
         database.sql(_PERSONS, params={"death": DEATH, "team": TEAM}).write_csv(
             str(target / "persons.csv"), header=True
         )
         database.sql(_EVENTS.format(value=value)).write_parquet(str(target / "events.parquet"))
-        query = f"SELECT count(*) FILTER (time IS NULL), count(time) FILTER ({born}) FROM meds"
-        (untimed, births) = database.sql(query).fetchall()[0]
-    ignored = {"rows_without_time": untimed, "other_columns": len(set(columns) - set(_READ))}
-    return ignored | ({"births": births} if births else {})
+        (untimed,) = database.sql("SELECT count(*) FROM meds WHERE time IS NULL").fetchall()[0]
+    return {"rows_without_time": untimed, "other_columns": len(set(columns) - set(_READ))}

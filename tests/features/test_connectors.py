@@ -193,7 +193,7 @@ def test_meds_enters_at_the_first_dated_event_and_leaves_at_death(tmp_path: Path
     assert extract.quarantine.empty
 
 
-def test_a_birth_is_no_entry_and_other_signs_become_one(tmp_path: Path) -> None:
+def test_a_dated_birth_is_an_entry_and_other_signs_become_one(tmp_path: Path) -> None:
     more = pd.DataFrame(
         {
             "subject_id": [1, 2, 3, 1],
@@ -203,11 +203,11 @@ def test_a_birth_is_no_entry_and_other_signs_become_one(tmp_path: Path) -> None:
     )
     rows = pd.concat([MEDS_ROWS, more], ignore_index=True)
     ignored = meds.convert(_meds(tmp_path / "source", rows), tmp_path / "target")
-    assert ignored == {"rows_without_time": 3, "other_columns": 2, "births": 2}
+    assert ignored == {"rows_without_time": 3, "other_columns": 2}
     persons = pd.read_csv(tmp_path / "target" / "persons.csv")
-    assert list(persons["entered_on"]) == ["2020-03-01", "2020-01-05"]
+    assert list(persons["entered_on"]) == ["1940-01-01", "1989-05-03"]
     events = pd.read_parquet(tmp_path / "target" / "events.parquet")
-    assert set(events["code"]) == {"VISIT", "MEDS_DEATH", "LAB//51006//mg_dL_x_"}
+    assert set(events["code"]) == {"VISIT", "MEDS_BIRTH", "MEDS_DEATH", "LAB//51006//mg_dL_x_"}
 
 
 def test_meds_without_values_has_none(tmp_path: Path) -> None:
