@@ -19,7 +19,6 @@ from features.errors import RebondError
 
 FULL_PERSONS = 100_000
 FULL_ROWS = 1_000_000
-SMALLEST_SCALE = 0.001
 
 
 class UnknownBenchmark(RebondError):

@@ -16,15 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.block import DAY, Block, Floats, Ints, micros, midnight
+from features.block import DAY, NEVER, Block, Floats, Ints, micros, midnight
 from features.catalogue import catalogue
 from features.codes import matches
 from features.errors import RebondError
 from features.kernel import measure
 from features.protocol import Cadence, Protocol
 from features.tables import COHORT
-
-FAR = np.iinfo(np.int64).max
 
 
 class EmptyCohort(RebondError):
@@ -178,7 +176,9 @@ def _cohort(question: Question, block: Block, stays: pd.DataFrame) -> tuple[pd.D
     protocol, outcome = question.protocol, question.protocol.outcome
     stays = stays.sort_values(["person", "entered_on"], ignore_index=True)
     starts = micros(stays["entered_on"])
-    ends = np.where(stays["left_on"].isna(), FAR, micros(stays["left_on"].fillna(pd.Timestamp(0))))
+    ends = np.where(
+        stays["left_on"].isna(), NEVER, micros(stays["left_on"].fillna(pd.Timestamp(0)))
+    )
     person = block.places_of(stays["person"].to_numpy(object))
     until = midnight(question.known_before)
     happened = _Outcomes.of(block, outcome.codes, person, starts, until)
@@ -281,9 +281,9 @@ class _Outcomes:
         )
 
     def first_from(self, t: int, stays: int) -> Ints:
-        """Return the first time at or after ``t`` in each stay, or :data:`FAR`."""
+        """Return the first time at or after ``t`` in each stay, or :data:`NEVER`."""
         later = self._holds_at(self.until) & (self.occurred >= t)
-        first = np.full(stays, FAR)
+        first = np.full(stays, NEVER)
         np.minimum.at(first, self.stay[later], self.occurred[later])
         return first
 

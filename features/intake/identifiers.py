@@ -104,11 +104,6 @@ def identifier_in(text: str) -> str | None:
     return None
 
 
-def holds_identifier(text: str) -> bool:
-    """Say whether a text holds an identifier of any kind; see :func:`identifier_in`."""
-    return identifier_in(text) is not None
-
-
 def shown(text: str) -> str:
     """Return what a reader sees: full-width signs and any script's digits as plain ones."""
     if text.isascii():
