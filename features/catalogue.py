@@ -3,6 +3,7 @@
 The list is fixed by the protocol alone, so no code that first occurs later can become a
 column. A feature without wording and reason cannot exist: the protocol refuses it. Wordings
 alone have versions of their own: the protocol's is the first, a later one takes its place.
+What a feature says in which language stands in :mod:`features.phrases`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from features.codes import matches
-from features.french import count, day
+from features.phrases import PHRASES, Language, Phrases, Said
 from features.protocol import FeatureGroup, Measure, Protocol
 
 WINDOWED: frozenset[Measure] = frozenset({"count", "sum", "mean", "active_days"})
@@ -37,6 +38,7 @@ class Feature:
 
     ``window_days`` is None over the whole history. ``trend`` compares the shortest window
     with the equally long one before it, and carries that length in ``window_days``.
+    ``wording_en`` may be empty: English then quotes the French noun, « … ».
     """
 
     name: str
@@ -47,16 +49,17 @@ class Feature:
     sign: int
     wording: str
     reason: str
+    wording_en: str = ""
 
     @property
     def one(self) -> str:
-        """The wording in the singular; a wording gives both as ``one|many``."""
-        return self.wording.split("|")[0]
+        """The wording in the singular."""
+        return _sides(self.wording)[0]
 
     @property
     def many(self) -> str:
         """The wording in the plural."""
-        return self.wording.split("|")[-1]
+        return _sides(self.wording)[1]
 
     @property
     def unit(self) -> str:
@@ -65,21 +68,28 @@ class Feature:
 
     @property
     def title(self) -> str:
-        """What the feature is, for a table: ``rendez-vous non honorés, nombre sur 90 jours``."""
-        window = f" sur {self.window_days} jours" if self.window_days else ""
-        kinds: dict[Measure, str] = {
-            "count": f"nombre{window}",
-            "sum": f"total{window}",
-            "mean": f"moyenne{window}",
-            "active_days": f"jours concernés{window}",
-            "last": "dernière valeur",
-            "since_last": "jours depuis le dernier fait",
-            "trend": f"évolution{window}",
-            "ever": "au moins une fois",
-        }
-        return f"{self.many} : {kinds[self.measure]}"
+        """What the feature is, for a table: ``rendez-vous non honorés : nombre sur 90 jours``."""
+        return self.title_in("fr")
 
-    def sentence(self, value: float, as_of: date) -> str:
+    def title_in(self, language: Language) -> str:
+        """Say what the feature is in some language: ``visits: number over 90 days``."""
+        words = PHRASES[language]
+        _, many = self.nouns(language)
+        days = words.count(self.window_days or 0, *words.days)
+        window = words.over.format(days) if self.window_days else ""
+        return words.title.format(many, words.titles[self.measure].format(window))
+
+    def nouns(self, language: Language) -> tuple[str, str]:
+        """Return the wording in some language, in the singular and the plural.
+
+        Where there is no English one, it is the French one in quotation marks, « … »: what
+        nobody has put in English words is cited, not guessed at.
+        """
+        if language == "fr":
+            return self.one, self.many
+        return _sides(self.wording_en or f"« {self.one} »|« {self.many} »")
+
+    def sentence(self, value: float, as_of: date, language: Language = "fr") -> str:
         """State the value as a dated fact, without an adjective.
 
         Parameters
@@ -88,39 +98,93 @@ class Feature:
             The feature's value at ``as_of``; NaN where there is nothing to measure.
         as_of
             The review date: the day before it is the last one known.
+        language
+            Of the sentence; without an English wording, English cites the French noun.
         """
-        before, start = day(as_of), day(as_of - timedelta(days=self.window_days or 0))
-        since = f"depuis le {start}" if self.window_days else f"avant le {before}"
-        nothing = math.isnan(value) or (self.measure in _NUMBERS and not value)
-        match self.measure:
-            case "sum" | "mean" | "last" if nothing:
-                said = f"aucune valeur enregistrée {since}"
-            case "count" | "active_days" | "since_last" | "ever" | "trend" if nothing:
-                said = f"aucun fait enregistré {since}"
-            case "count":
-                return f"{count(int(value), self.one, self.many)} {since}."
-            case "active_days":
-                return f"{count(int(value), 'jour', 'jours')} avec {self.many} {since}."
-            case "since_last":
-                last = day(as_of - timedelta(days=int(value)))
-                ago = count(int(value), "jour", "jours")
-                said = f"dernier fait enregistré le {last}, il y a {ago}"
-            case "ever":
-                said = f"au moins un fait enregistré {since}"
-            case "trend":
-                more = f"{_number(abs(value))} {'de plus' if value > 0 else 'de moins'}"
-                than = f"que les {self.window_days} jours précédents"
-                said = f"{more if value else 'autant'} {since} {than}"
-            case "last":
-                said = f"dernière valeur enregistrée {since} : {_number(value)}"
-            case "sum" | "mean":
-                kind = "total" if self.measure == "sum" else "moyenne"
-                said = f"{kind} de {_number(value)} {since}"
-        return f"{self.many[:1].upper()}{self.many[1:]} : {said}."
+        fact = Fact(self, value, as_of, language)
+        return PHRASES[language].sentences[fact.said].format(fact)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A feature's value at a review date, in the parts that a sentence is made of."""
+
+    feature: Feature
+    value: float
+    as_of: date
+    language: Language
+
+    @property
+    def said(self) -> Said:
+        """Which sentence states the value."""
+        measure, value = self.feature.measure, self.value
+        if math.isnan(value) or (measure in _NUMBERS and not value):
+            return "no value" if measure in _VALUES else "no event"
+        if measure == "trend":
+            return "more" if value > 0 else "fewer" if value < 0 else "as many"
+        return measure
+
+    @property
+    def many(self) -> str:
+        """What was counted, in the plural."""
+        return self.feature.nouns(self.language)[1]
+
+    @property
+    def subject(self) -> str:
+        """The same at the head of a sentence."""
+        return f"{self.many[:1].upper()}{self.many[1:]}"
+
+    @property
+    def since(self) -> str:
+        """From which day the value counts, or before which one over the whole history."""
+        day = self._words.day(self.as_of - timedelta(days=self.window))
+        return (self._words.since if self.window else self._words.before).format(day)
+
+    @property
+    def last(self) -> str:
+        """The day of the last event, where the value is the days since."""
+        return self._words.day(self.as_of - timedelta(days=int(self.value)))
+
+    @property
+    def events(self) -> str:
+        """The value with the noun."""
+        return self._words.count(int(self.value), *self.feature.nouns(self.language))
+
+    @property
+    def days(self) -> str:
+        """The value in days."""
+        return self._words.count(int(self.value), *self._words.days)
+
+    @property
+    def number(self) -> str:
+        """The value, to one decimal where it has any."""
+        return _number(self.value, self._words.point)
+
+    @property
+    def size(self) -> str:
+        """The value without its sign."""
+        return _number(abs(self.value), self._words.point)
+
+    @property
+    def window(self) -> int:
+        """The length of the window in days, 0 for the whole history."""
+        return self.feature.window_days or 0
+
+    @property
+    def length(self) -> str:
+        """The same with the noun."""
+        return self._words.count(self.window, *self._words.days)
+
+    @property
+    def _words(self) -> Phrases:
+        return PHRASES[self.language]
 
 
 _NUMBERS: frozenset[Measure] = frozenset({"count", "active_days", "ever"})
 """Measures whose 0 says that nothing was recorded."""
+
+_VALUES: frozenset[Measure] = frozenset({"sum", "mean", "last"})
+"""Measures of the values that events carry, not of the events."""
 
 
 def looked_at(protocol: Protocol, codes: Iterable[str]) -> frozenset[str]:
@@ -143,6 +207,8 @@ def catalogue(protocol: Protocol, wordings: Mapping[str, str] | None = None) -> 
         Fixes everything but the words.
     wordings
         By feature group, those that take the place of the protocol's own; others are ignored.
+        They are French. The protocol's English says what its French said: where other words
+        took its place because it hurt, the English goes with it and the new French is cited.
     """
     windows = protocol.features.windows_days
     words = first_wordings(protocol) | dict(wordings or {})
@@ -173,9 +239,16 @@ def _feature(group: FeatureGroup, measure: Measure, window: int | None, wording:
         sign,
         wording,
         group.reason,
+        group.wording_en if wording == group.wording else "",
     )
 
 
-def _number(value: float) -> str:
+def _sides(wording: str) -> tuple[str, str]:
+    """Return the singular and the plural of a wording, which gives them as ``one|many``."""
+    sides = wording.split("|")
+    return sides[0], sides[-1]
+
+
+def _number(value: float, point: str) -> str:
     shown = round(float(value), 1)
-    return str(int(shown)) if shown.is_integer() else f"{shown:.1f}".replace(".", ",")
+    return str(int(shown)) if shown.is_integer() else f"{shown:.1f}".replace(".", point)

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from features.codes import FORBIDDEN_FAMILIES, LONGEST_CODE, family_among, is_code, matches
 from features.errors import RebondError
+from features.words import AVOIDED_ENGLISH, MalformedWording, check_wording
 
 Measure = Literal["count", "sum", "mean", "last", "active_days", "since_last", "trend", "ever"]
 
@@ -38,6 +39,13 @@ def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
     return text
+
+
+def _english(text: str) -> str:
+    try:
+        return check_wording(text, AVOIDED_ENGLISH) if text else text
+    except MalformedWording as error:
+        raise ValueError(str(error)) from error
 
 
 Sentence = Annotated[str, AfterValidator(_not_blank)]
@@ -110,13 +118,18 @@ class Validation(_Section):
 
 
 class FeatureGroup(_Section):
-    """Codes looked at together, how, and why. A code matches itself and everything below it."""
+    """Codes looked at together, how, and why. A code matches itself and everything below it.
+
+    ``wording`` is French; ``wording_en`` says the same in English, ``one|many`` as well. Where
+    it is empty, English sentences cite the French noun in quotation marks.
+    """
 
     name: Sentence
     codes: tuple[Code, ...] = Field(min_length=1)
     measures: tuple[Measure, ...] = Field(min_length=1)
     sign: Literal[-1, 0, 1] = 0
     wording: Sentence
+    wording_en: Annotated[str, AfterValidator(_english)] = ""
     reason: Sentence
 
 
@@ -211,7 +224,7 @@ class Protocol(_Section):
         """SHA-256 (hex) of the canonical JSON of everything but the wordings."""
         plain = self.model_dump(mode="json")
         for group in plain["features"]["group"]:
-            del group["wording"]
+            del group["wording"], group["wording_en"]
         text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -22,6 +22,17 @@ _AVOIDED = (
 AVOIDED = re.compile(rf"\b({'|'.join(_AVOIDED)})\b", re.IGNORECASE)
 """Finds a word, or a turn of words, that is not written about people."""
 
+_AVOIDED_ENGLISH = (
+    r"cases?", r"individuals?", r"profiles?", r"risks?", r"risky", r"scores?", r"alerts?",
+    r"suspects?", r"suspected", r"flagged", r"problems?", r"lost to follow[- ]?up",
+    r"absentees?", r"no[- ]shows?", r"unco-?operative", r"does not co-?operate",
+    r"non-?complian(?:t|ce)", r"refuses?", r"in denial", r"hopeless", r"the homeless",
+    r"(?:drug )?addicts?", r"handicapped", r"the disabled", r"(?:false|true) positives?",
+    r"drop(?:s|ped)?[- ]?outs?", r"failures?", r"failed", r"abandon(?:s|ed|ment)?",
+)  # fmt: skip
+AVOIDED_ENGLISH = re.compile(rf"\b({'|'.join(_AVOIDED_ENGLISH)})\b", re.IGNORECASE)
+"""The same in English."""
+
 LONGEST_WORDING = 200
 """Characters, singular and plural together; the longest shipped one has 133."""
 
@@ -33,13 +44,15 @@ class MalformedWording(RebondError):
     """The text cannot stand in a sentence about a person; the message says why."""
 
 
-def check_wording(text: str) -> str:
+def check_wording(text: str, avoid: re.Pattern[str] = AVOIDED) -> str:
     """Return a wording as it is kept: canonical characters, single blanks.
 
     Parameters
     ----------
     text
-        A neutral French phrase; ``one|many`` where its singular and plural differ.
+        A neutral phrase; ``one|many`` where its singular and plural differ.
+    avoid
+        Finds what is not written about people in the language of the phrase, French if not said.
 
     Raises
     ------
@@ -55,7 +68,7 @@ def check_wording(text: str) -> str:
         raise MalformedWording(
             f"the wording has {len(wording)} characters; write at most {LONGEST_WORDING}."
         )
-    avoided = AVOIDED.search(wording)
+    avoided = avoid.search(wording)
     if avoided:
         raise MalformedWording(
             f"{avoided[0]!r} is not written about people; state the fact without it."

@@ -40,7 +40,8 @@ class Signal:
 
     ``score`` is the model's log-odds. ``reasons`` (at most four) speak for looking at the
     situation, ``against`` speak against; ``missing`` says what the model did not have, first
-    of the columns in ``absent``, one sentence each.
+    of the columns in ``absent``, one sentence each; ``other`` counts the facts left out
+    because the model was not fitted on their kind.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Signal:
     against: tuple[Reason, ...]
     missing: tuple[str, ...]
     absent: tuple[str, ...] = ()
+    other: int = 0
 
     def to_json(self) -> str:
         """Write the record as JSON, dates in ISO form."""
@@ -71,4 +73,5 @@ class Signal:
             against=tuple(Reason(**reason) for reason in plain["against"]),
             missing=tuple(plain["missing"]),
             absent=tuple(plain.get("absent", ())),
+            other=plain.get("other", 0),
         )

@@ -6,7 +6,7 @@ of one group tell one story, so their points are added and one sentence speaks f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import zip_longest
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.catalogue import Feature
-from features.french import count
+from features.phrases import PHRASES, Language
 from modeles.explanation import Estimate, Reason, Signal
 from modeles.table import ModelTable
 
@@ -26,12 +26,21 @@ MOST_AGAINST = 2
 SMALLEST_POINTS = 0.05
 """Log-odds below which a group neither speaks for nor against: about one percent."""
 
-CANNOT_KNOW = (
-    "Le modèle ne connaît que les faits enregistrés ; il ignore les échanges informels, "
-    "ce que la personne souhaite et ce que d'autres services font avec elle."
-)
+CANNOT_KNOW: Mapping[Language, str] = {
+    "fr": (
+        "Le modèle ne connaît que les faits enregistrés ; il ignore les échanges informels, "
+        "ce que la personne souhaite et ce que d'autres services font avec elle."
+    ),
+    "en": (
+        "The model knows recorded events only; it does not know of informal exchanges, of what "
+        "the person wishes, or of what other services do with them."
+    ),
+}
 
-NOT_COUNTED = "Le modèle laisse de côté {} d'un type qu'il ne connaissait pas."
+NOT_COUNTED: Mapping[Language, str] = {
+    "fr": "Le modèle laisse de côté {} d'un type qu'il ne connaissait pas.",
+    "en": "The model leaves out {} of a kind that it did not know.",
+}
 
 
 def explain(
@@ -81,7 +90,6 @@ def explain(
         if feature.measure == "since_last" and np.isnan(value)
     }
     unknown = {column: text for column, text in absent.items() if text not in said}
-    left_out = [NOT_COUNTED.format(count(other, "fait", "faits"))] if other else []
     return Signal(
         model=table.version,
         as_of=as_of,
@@ -90,28 +98,33 @@ def explain(
         estimate=Estimate(_per_100(estimate), _per_100(low), _per_100(high)),
         reasons=reasons,
         against=against,
-        missing=(*unknown.values(), *left_out, CANNOT_KNOW),
+        missing=(*unknown.values(), *_limits(other, "fr")),
         absent=tuple(unknown),
+        other=other,
     )
 
 
-def reword(signal: Signal, features: Sequence[Feature]) -> Signal:
+def reword(signal: Signal, features: Sequence[Feature], language: Language = "fr") -> Signal:
     """Tell a signal again in the words of some features; everything else stays as frozen.
 
     Parameters
     ----------
     signal
-        As it was kept.
+        As it was kept, in French.
     features
         Those whose sentences are told again; a reason whose column is not among them, or
         that was kept without one, keeps its frozen sentence.
+    language
+        Of what is told again, the limits of the model included. A limit that was frozen in
+        other words than today's, or without its count, stays as it is.
     """
     known = {feature.name: feature for feature in features}
+    limits = dict(zip(_limits(signal.other, "fr"), _limits(signal.other, language), strict=True))
 
     def told(frozen: str, column: str, value: float | None) -> str:
         if column not in known:
-            return frozen
-        return known[column].sentence(np.nan if value is None else value, signal.as_of)
+            return limits.get(frozen, frozen)
+        return known[column].sentence(np.nan if value is None else value, signal.as_of, language)
 
     def retold(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
         return tuple(replace(r, text=told(r.text, r.column, r.value)) for r in reasons)
@@ -125,6 +138,13 @@ def reword(signal: Signal, features: Sequence[Feature]) -> Signal:
             for frozen, column in zip_longest(signal.missing, signal.absent, fillvalue="")
         ),
     )
+
+
+def _limits(other: int, language: Language) -> tuple[str, ...]:
+    """Say what every signal leaves out: events of unknown kinds, and all that has no record."""
+    words = PHRASES[language]
+    left_out = (NOT_COUNTED[language].format(words.count(other, *words.events)),) if other else ()
+    return (*left_out, CANNOT_KNOW[language])
 
 
 def _groups(features: Sequence[Feature]) -> list[str]:

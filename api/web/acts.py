@@ -20,6 +20,7 @@ from api.web.rendering import person_label
 from features.catalogue import catalogue, first_wordings
 from features.errors import RebondError
 from features.keys import SealBroken
+from features.phrases import Language
 from modeles.scoring import reword
 from revue import committee, directory, review, wordings
 from revue.permissions import NotYours
@@ -146,22 +147,33 @@ def _first_wordings(home: Home) -> dict[str, str]:
     return {} if home.store.extracted_on is None else first_wordings(home.store.protocol())
 
 
-def in_current_words(session: Session, home: Home, view: SignalView) -> SignalView:
+def in_current_words(
+    session: Session, home: Home, view: SignalView, language: Language = "fr"
+) -> SignalView:
     """Tell a signal that was kept earlier in the wordings that two members mended since.
 
-    Only mended groups are told again: what nobody signed stays as it was frozen. Wordings or
-    a protocol that cannot be read are loud where they are mended and scored with; they do
+    In French, only mended groups are told again: what nobody signed stays as it was frozen.
+    In English, every group of the protocol under which the model was made; of another
+    protocol nobody knows whether it means the same facts by the same name. Wordings, a table
+    or a protocol that cannot be read are loud where they are mended and scored with; they do
     not take the page of a situation away from its educator.
     """
     if view.signal is None:
         return view
     try:
         mended = wordings.current(session, home.keys.verify)
-        features = catalogue(home.store.protocol(), mended) if mended else ()
+        if language == "fr" and not mended:
+            return view
+        protocol = home.store.protocol()
+        everything = (
+            language != "fr"
+            and load_table(home, view.signal.model).hashes["protocol"] == protocol.hash
+        )
     except RebondError:
         return view
-    told = [feature for feature in features if feature.group in mended]
-    return replace(view, signal=reword(view.signal, told))
+    features = catalogue(protocol, mended)
+    told = [feature for feature in features if everything or feature.group in mended]
+    return replace(view, signal=reword(view.signal, told, language))
 
 
 def model_row(visit: Visit, version: str) -> ModelRow:

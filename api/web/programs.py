@@ -42,6 +42,7 @@ from api.web.answers import (
     WordingsAnswer,
 )
 from api.web.doors import sign_in
+from api.web.languages import AskedLanguage
 from api.web.oversight import SHOWN_ENTRIES
 from api.web.rendering import DANGER_SENTENCE, EMERGENCY
 from revue import committee, journal, queue, review, wordings
@@ -145,28 +146,32 @@ def give_view(
 
 @router.post("/situations/{situation_id}/signal", responses=OF_A_SITUATION, tags=["review"])
 def reveal_signal(
-    situation_id: str, visit: Annotated[Visit, may(Permission.READ_SIGNAL)]
+    situation_id: str,
+    visit: Annotated[Visit, may(Permission.READ_SIGNAL)],
+    language: AskedLanguage,
 ) -> SignalAnswer:
-    """Reveal the signal; 409 before the own view."""
+    """Reveal the signal, in English if `Accept-Language` prefers it; 409 before the own view."""
     home = visit.home
     with home.transaction() as session:
         view = review.reveal_signal(
             session, visit.actor, situation_id, now=home.now(), today=home.today()
         )
-        return SignalAnswer.model_validate(acts.in_current_words(session, home, view))
+        return SignalAnswer.model_validate(acts.in_current_words(session, home, view, language))
 
 
 @router.get("/situations/{situation_id}/signal", responses=OF_A_SITUATION, tags=["review"])
 def read_signal(
-    situation_id: str, visit: Annotated[Visit, may(Permission.READ_SIGNAL)]
+    situation_id: str,
+    visit: Annotated[Visit, may(Permission.READ_SIGNAL)],
+    language: AskedLanguage,
 ) -> SignalAnswer:
-    """Read the signal once it is revealed; 409 before."""
+    """Read the signal once it is revealed, in English as its reveal; 409 before."""
     home = visit.home
     with home.transaction() as session:
         view = review.read_signal(
             session, visit.actor, situation_id, now=home.now(), today=home.today()
         )
-        return SignalAnswer.model_validate(acts.in_current_words(session, home, view))
+        return SignalAnswer.model_validate(acts.in_current_words(session, home, view, language))
 
 
 @router.post("/situations/{situation_id}/decision", responses=OF_A_SITUATION, tags=["review"])

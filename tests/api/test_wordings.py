@@ -221,6 +221,60 @@ def test_a_signal_in_the_queue_changes_its_words_at_once_and_the_model_stays(
     assert command(demo.folder, "journal", "verify").out["ok"] is True
 
 
+def in_english(client: TestClient, id: str) -> dict[str, list]:
+    answer = client.get(
+        f"/api/v1/situations/{id}/signal", headers={"Accept-Language": "en-GB,en;q=0.9,fr;q=0.5"}
+    )
+    return answer.json()["signal"]
+
+
+def test_a_program_reads_the_same_signal_in_english(command: Command, demo: DemoHome) -> None:
+    before = kept(demo.folder)
+    educators = [a["login"] for a in demo.out["accounts"] if a["role"] == "educator"]
+    claire = signed_in(demo, educators[0])
+    mine = [item["id"] for item in claire.get("/api/v1/queue").json()["items"]]
+    id = next(id for id in mine if id in before and '"column"' in before[id])
+    path = f"/api/v1/situations/{id}"
+    claire.post(f"{path}/view", json={"opinion": "no"})
+    revealed = claire.post(f"{path}/signal", headers={"Accept-Language": "en"}).json()["signal"]
+    french, english = claire.get(f"{path}/signal").json()["signal"], in_english(claire, id)
+    assert revealed == english
+    frozen = Signal.from_json(before[id])
+    spoken = (*frozen.reasons, *frozen.against)
+    assert [r["text"] for r in french["reasons"]] == [r.text for r in frozen.reasons]
+    told = [*english["reasons"], *english["against"]]
+    for was, now in zip(spoken, told, strict=True):
+        assert "«" not in now["text"]
+        assert re.search(r"\b(since|before|on) \d+ [A-Z][a-z]+ \d{4}\b", now["text"])
+        assert re.findall(r"\d+", now["text"]) == re.findall(r"\d+", was.text)
+    assert english["missing"][-1].startswith("The model knows recorded events only")
+    rest = ("model", "as_of", "valid_until", "estimate")
+    assert [english[k] for k in rest] == [french[k] for k in rest]
+    # Pages stay French, whoever reads them.
+    page = read(claire.get(f"/situations/{id}", headers={"Accept-Language": "en"}))
+    assert all(r.text in page for r in spoken)
+
+    # Once a sentence hurt, its English translation is not said either.
+    group = spoken[0].feature
+    mend(command, demo, group, "fait réparé|faits réparés")
+    again = in_english(claire, id)
+    for was, now in zip(spoken, [*again["reasons"], *again["against"]], strict=True):
+        assert ("« fait" in now["text"]) == (was.feature == group)
+    assert kept(demo.folder) == before
+
+    # Of another protocol nobody knows what the same names mean: French, as it was frozen.
+    home = open_home(demo.folder, demo.folder / "keys")
+    text = home.store.folder / home.store.manifest.protocol.file
+    changed = SHIPPED.read_text(encoding="utf-8").replace(
+        'codes = ["rdv//honore"]', 'codes = ["rdv"]'
+    )
+    text.chmod(0o600)
+    text.write_text(changed, encoding="utf-8")
+    other = in_english(claire, id)
+    for was, now in zip(spoken, [*other["reasons"], *other["against"]], strict=True):
+        assert now["text"] == was.text or was.feature == group
+
+
 def test_a_forged_wording_scores_nothing_and_takes_no_page_away(
     command: Command, demo: DemoHome
 ) -> None:

@@ -29,6 +29,8 @@ def group(**changes: str) -> str:
     return "[[features.group]]\n" + "\n".join(f"{k} = {v}" for k, v in lines.items() if v)
 
 
+HASH_BEFORE_ENGLISH = "9575a5dae03da709cd7583fc62ed000458b304d816d5ebdb79eb7ff3dad65c19"
+
 OUTCOME = PARTS["outcome"]
 
 REFUSED = [
@@ -46,6 +48,9 @@ REFUSED = [
     ({"groups": group(reason='"   "')}, "features.group.0.reason"),
     ({"groups": group(reason="")}, "features.group.0.reason"),
     ({"groups": group(wording='""')}, "features.group.0.wording"),
+    ({"groups": group(wording_en='"no-show|no-shows"')}, "features.group.0.wording_en"),
+    ({"groups": group(wording_en='"visit|visits|visit"')}, "features.group.0.wording_en"),
+    ({"groups": group(wording_en='" "')}, "features.group.0.wording_en"),
     ({"groups": group(measures='["median"]')}, "features.group.0.measures"),
     ({"groups": group(measures='["count", "count"]')}, "repeats a measure"),
     ({"groups": group(sign="2")}, "features.group.0.sign"),
@@ -170,6 +175,16 @@ def test_the_hash_changes_with_everything_but_the_wordings() -> None:
 
     mended = protocol(groups=PARTS["groups"].replace('wording = "rendez-vous"', 'wording = "rdv"'))
     assert mended.hash == hashes["unchanged"] and mended != protocol()
+
+
+def test_english_wordings_leave_the_hash_as_it_was() -> None:
+    plain = protocol(groups=group())
+    spoken = protocol(groups=group(wording_en='"visit|visits"'))
+    other = protocol(groups=group(wording_en='"call at home|calls at home"'))
+    assert plain.hash == spoken.hash == other.hash
+    assert plain != spoken != other
+    # The models that were approved before there was any English.
+    assert protocol().hash == HASH_BEFORE_ENGLISH
 
 
 def test_the_hash_does_not_see_layout_comments_or_defaults_written_out() -> None:

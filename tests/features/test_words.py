@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 import features
 from features.catalogue import UNITS, Feature, first_wordings
 from features.protocol import read_protocol
-from features.words import AVOIDED, LONGEST_WORDING, MalformedWording, check_wording
+from features.words import (
+    AVOIDED,
+    AVOIDED_ENGLISH,
+    LONGEST_WORDING,
+    MalformedWording,
+    check_wording,
+)
 
 LEFT_COLUMN = (
     "cas", "dossier à risque", "profil à risque", "individu", "score de risque", "alerte",
@@ -29,6 +35,21 @@ def test_no_wording_says_what_is_not_written_about_people(word: str) -> None:
     for text in (f"fait ({word})", f"fait|{word.upper()}", f"{word} signalé|faits"):
         with pytest.raises(MalformedWording, match="not written about people"):
             check_wording(text)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "case", "at risk", "individual", "score", "alert", "suspect", "problem",
+        "lost to follow-up", "absentee", "no-show", "non-compliant", "noncompliance", "refuses",
+        "in denial", "the homeless", "addict", "handicapped", "false positive", "dropout",
+        "dropped out", "drop-out", "failure", "abandoned",
+    ],
+)  # fmt: skip
+def test_no_english_wording_does_either(word: str) -> None:
+    for text in (f"event ({word})", f"event|{word.upper()}"):
+        with pytest.raises(MalformedWording, match="not written about people"):
+            check_wording(text, AVOIDED_ENGLISH)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +86,9 @@ def test_every_shipped_wording_is_well_formed(name: str) -> None:
     shipped = read_protocol(Path(str(features.__file__)).parent / name)
     for wording in first_wordings(shipped).values():
         assert check_wording(wording) == wording
+    for group in shipped.features.group:
+        assert check_wording(group.wording_en, AVOIDED_ENGLISH) == group.wording_en
+        assert group.wording_en.count("|") == group.wording.count("|")
 
 
 def test_blanks_and_accents_have_one_spelling() -> None:

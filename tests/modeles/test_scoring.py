@@ -12,7 +12,14 @@ import shap
 
 from modeles.explanation import Signal
 from modeles.families import Additive, Logistic
-from modeles.scoring import MOST_AGAINST, MOST_REASONS, explain, reword
+from modeles.scoring import (
+    CANNOT_KNOW,
+    MOST_AGAINST,
+    MOST_REASONS,
+    NOT_COUNTED,
+    explain,
+    reword,
+)
 from modeles.table import Calibration
 from tests.modeles.builders import feature, table, training
 from tests.modeles.test_families import as_table, quiet
@@ -89,6 +96,58 @@ def test_what_was_kept_without_a_column_keeps_its_sentence() -> None:
     old = Signal.from_json(json.dumps(plain))
     assert [r.text for r in old.reasons] == [r.text for r in kept.reasons]
     assert reword(old, MENDED) == old
+
+
+SPOKEN = tuple(replace(f, wording_en=f"{f.group} fact|{f.group} facts") for f in FEATURES)
+
+
+def test_a_kept_signal_is_told_again_in_english() -> None:
+    steps, line = table().features
+    silent = replace(table(), features=(steps, replace(line, missing=0.0)))
+    signal = explain(silent, FEATURES, np.array([3.0, np.nan]), AS_OF, VALID, other=2)
+    told = reword(Signal.from_json(signal.to_json()), SPOKEN, "en")
+    assert [r.text for r in told.reasons] == ["3 rdv facts since 18 August 2026."]
+    assert told.missing == (
+        "Contact facts: no event recorded before 16 November 2026.",
+        NOT_COUNTED["en"].format("2 events"),
+        CANNOT_KNOW["en"],
+    )
+    against = explain(table(), FEATURES, np.array([0.0, 0.0]), AS_OF, VALID, other=1)
+    told = reword(against, SPOKEN, "en")
+    assert {r.text for r in told.against} == {
+        "Rdv facts: no event recorded since 18 August 2026.",
+        "Contact facts: last event recorded on 16 November 2026, 0 days ago.",
+    }
+    assert told.missing == (NOT_COUNTED["en"].format("1 event"), CANNOT_KNOW["en"])
+
+
+@pytest.mark.parametrize("other", [0, 1, 7])
+def test_english_changes_words_and_nothing_else(other: int) -> None:
+    signal = explain(table(), FEATURES, np.array([3.0, 99.0]), AS_OF, VALID, other=other)
+    told = reword(signal, SPOKEN, "en")
+    assert reword(told, FEATURES) != signal != told
+    french = {r.column: r.text for r in (*signal.reasons, *signal.against)}
+    back = replace(
+        told,
+        reasons=tuple(replace(r, text=french[r.column]) for r in told.reasons),
+        against=tuple(replace(r, text=french[r.column]) for r in told.against),
+        missing=signal.missing,
+    )
+    assert back == signal
+
+
+def test_what_was_kept_without_its_count_keeps_its_sentence_in_english_too() -> None:
+    kept = explain(table(), FEATURES, np.array([3.0, 99.0]), AS_OF, VALID, other=2)
+    plain = json.loads(kept.to_json())
+    del plain["other"]
+    old = Signal.from_json(json.dumps(plain))
+    assert reword(old, SPOKEN) == old
+    told = reword(old, SPOKEN, "en")
+    assert told.missing == (NOT_COUNTED["fr"].format("2 faits"), CANNOT_KNOW["en"])
+    assert [r.text for r in told.reasons] == [
+        "3 rdv facts since 18 August 2026.",
+        "Contact facts: last event recorded on 9 August 2026, 99 days ago.",
+    ]
 
 
 def test_the_estimate_is_a_natural_frequency_in_its_band() -> None:
