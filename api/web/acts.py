@@ -153,10 +153,10 @@ def in_current_words(
     """Tell a signal that was kept earlier in the wordings that two members mended since.
 
     In French, only mended groups are told again: what nobody signed stays as it was frozen.
-    In English, every group of the protocol under which the model was made; of another
-    protocol nobody knows whether it means the same facts by the same name. Wordings, a table
-    or a protocol that cannot be read are loud where they are mended and scored with; they do
-    not take the page of a situation away from its educator.
+    In English, every group is, where the protocol is the one that the model was made under;
+    of another, nobody knows whether it means the same facts by the same names, and they stay
+    French. Wordings, a table or a protocol that cannot be read are loud where they are mended
+    and scored with; they do not take the page of a situation away from its educator.
     """
     if view.signal is None:
         return view
