@@ -165,7 +165,7 @@ def read_signal(
     visit: Annotated[Visit, may(Permission.READ_SIGNAL)],
     language: AskedLanguage,
 ) -> SignalAnswer:
-    """Read the signal once it is revealed, in English as its reveal; 409 before."""
+    """Read the signal once it is revealed, in either language; 409 before."""
     home = visit.home
     with home.transaction() as session:
         view = review.read_signal(
