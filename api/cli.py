@@ -407,18 +407,14 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Approve a model as one committee member; two are needed."""
-    from api.gate import check_promotable  # noqa: PLC0415 - numpy only where needed
+    from api import gate  # noqa: PLC0415 - numpy only where needed
 
     home = _home(context)
-    check_promotable(home, version)
+    gate.check_promotable(home, version)
     with home.transaction() as session:
-        state = committee.approve(
-            session,
-            accounts.actor_for(session, by),
-            version=version,
-            reason=reason,
-            waive=waive_unassessed,
-            now=home.now(),
+        actor = accounts.actor_for(session, by)
+        state = gate.approve(
+            home, session, actor, version=version, reason=reason, waive=waive_unassessed
         )
     _tell_state(version, state, as_json=as_json)
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from api import gate
 from api.home import Home, HomeExists, create_home, open_home
 from api.imports import import_folder
 from api.settings import SIMULATED_UNTIL, Settings
@@ -20,7 +21,7 @@ from api.situations import score_situations
 from api.studies import audit_model, train_models
 from features.errors import RebondError
 from features.simulation import simulate
-from revue import accounts, committee
+from revue import accounts
 from revue.records import Actor, Role
 
 Progress = Callable[[str], None]
@@ -103,14 +104,8 @@ def prepare_demo(folder: Path, keys: Path, persons: int, *, progress: Progress) 
 
 def _approve(home: Home, login: str, version: str) -> None:
     with home.transaction() as session:
-        committee.approve(
-            session,
-            accounts.actor_for(session, login),
-            version=version,
-            reason=REASON,
-            waive=True,
-            now=home.now(),
-        )
+        actor = accounts.actor_for(session, login)
+        gate.approve(home, session, actor, version=version, reason=REASON, waive=True)
 
 
 def _accounts(home: Home) -> tuple[DemoAccount, ...]:

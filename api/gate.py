@@ -6,11 +6,15 @@ import hashlib
 import json
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from api.home import Home
 from features.errors import RebondError
 from features.protocol import Protocol
 from modeles.table import ModelTable, read_table
-from revue.records import ModelFingerprint
+from revue import committee
+from revue.committee import AuditOutdated, NotPromoted
+from revue.records import Actor, ModelFingerprint, ModelState
 
 MEASURES = "measures.json"
 """Beside each table: how it and everything it was compared with did."""
@@ -22,6 +26,10 @@ class AssessmentMissing(RebondError):
 
 class NotAVersion(RebondError):
     """Versions are numbers; anything else could name a path."""
+
+
+class BareAlias(NotAVersion):
+    """An alias of the registry proves nothing."""
 
 
 class OtherVersion(RebondError):
@@ -41,9 +49,16 @@ def load_table(home: Home, version: str) -> ModelTable:
 
     Raises
     ------
-    modeles.table.UnreadableTable, features.keys.ForgedSignature
-        No such model, or a table that was changed.
+    BareAlias, NotAVersion
+        Something else than a version.
+    modeles.table.UnreadableTable, features.keys.ForgedSignature, OtherVersion
+        No such model, or a table that was changed or put in another's place.
     """
+    if "@" in version:
+        raise BareAlias(
+            f"{version!r} is an alias, which anyone with access to the registry can move: only the "
+            "committee's signed record promotes; give a version, like 1."
+        )
     if not version.isdecimal():
         raise NotAVersion(f"{version!r} is not a version: versions are numbers, like 1.")
     table = read_table(home.model_folder(version) / "table.json", home.keys.verify)
@@ -55,18 +70,89 @@ def load_table(home: Home, version: str) -> ModelTable:
     return table
 
 
-def fingerprint(home: Home, version: str) -> ModelFingerprint:
+def fingerprint(home: Home, table: ModelTable) -> ModelFingerprint:
     """Hash what would be used now: table, protocol, data, audit and report, as they lie there."""
-    table = load_table(home, version)
-    reports = home.report_folder(version)
+    reports = home.report_folder(table.version)
     return ModelFingerprint(
         version=table.version,
         table=table.hash,
-        protocol=home.store.protocol().hash,
+        protocol=table.hashes["protocol"],
         data=table.hashes["data"],
         audit=file_hash(reports / "audit.json"),
         report=file_hash(reports / "audit.html"),
     )
+
+
+def approved_table(home: Home, session: Session) -> ModelTable:
+    """Read the table that scoring may use: the one promotion in force, and what it is about.
+
+    The registry is not asked: an alias there is a convenience.
+
+    Raises
+    ------
+    revue.committee.NotPromoted, revue.committee.PromotionMismatch
+        No two approvals that the journal holds, or something was swapped since.
+    revue.committee.AuditOutdated
+        The approved audit is about another table.
+    OtherProtocol
+        Another protocol was imported since.
+    """
+    promotion = committee.approved_record(session)
+    if promotion is None:
+        stopped = [m.version for m in committee.models(session) if m.state is ModelState.SUSPENDED]
+        raise NotPromoted(
+            f"model {stopped[0]} is suspended: nothing is scored until the committee resumes it."
+            if stopped
+            else "no model is approved: two committee members have to approve one."
+        )
+    table = load_table(home, promotion.fingerprint.version)
+    committee.check_promotion(session, promotion, home.keys.verify, fingerprint(home, table))
+    check_audit(home, table)
+    check_protocol(table, home.store.protocol())
+    return table
+
+
+def approve(
+    home: Home, session: Session, actor: Actor, *, version: str, reason: str, waive: bool
+) -> ModelState:
+    """Cast one member's approval of what was registered and audited, if that lies there now.
+
+    Raises
+    ------
+    revue.committee.PromotionMismatch, revue.committee.AuditOutdated
+        A file was changed or swapped, or the audit is about another table.
+    features.errors.RebondError
+        Everything that :func:`revue.committee.approve` refuses.
+    """
+    about = committee.fingerprint_to_vote_on(session, version)
+    table = load_table(home, version)
+    check_audit(home, table)
+    committee.check_same(about, fingerprint(home, table))
+    return committee.approve(
+        session, actor, version=version, reason=reason, waive=waive, now=home.now()
+    )
+
+
+def check_audit(home: Home, table: ModelTable) -> None:
+    """Refuse an audit that speaks about another table than this one.
+
+    Raises
+    ------
+    revue.committee.AuditOutdated
+        It does.
+    """
+    path = home.report_folder(table.version) / "audit.json"
+    if not path.is_file():
+        return  # never audited, or taken away: the committee's own rules see to that
+    try:
+        audited = json.loads(path.read_text(encoding="utf-8"))["context"]["model_hash"]
+    except (KeyError, TypeError, ValueError):
+        audited = None
+    if audited != table.hash:
+        raise AuditOutdated(
+            f"the audit in the place of model {table.version} is not about its table "
+            f"{table.hash[:12]}…: run `rebond audit {table.version}`."
+        )
 
 
 def check_promotable(home: Home, version: str) -> None:

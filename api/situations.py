@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy.orm import Session
 
-from api.gate import check_assessment, fingerprint, load_table
+from api.gate import approved_table, check_assessment
 from api.home import Home
 from features.block import Block, build_block
 from features.catalogue import catalogue, looked_at
@@ -26,8 +26,8 @@ from features.protocol import Protocol
 from modeles.allocation import Allocation, Claimant, Draw, allocate
 from modeles.scoring import explain
 from modeles.table import Floats, ModelTable
-from revue import committee, queue, wordings
-from revue.records import Actor, ModelState, NewSituation, ScoringRun, SituationKind
+from revue import queue, wordings
+from revue.records import Actor, NewSituation, ScoringRun, SituationKind
 
 Progress = Callable[[str], None]
 
@@ -93,7 +93,7 @@ def score_situations(
     """
     check_assessment(home)
     with home.transaction() as session:
-        table = _approved_table(home, session)
+        table = approved_table(home, session)
         store = home.store.at_once()
         protocol = store.protocol()
         day = _review_date(home, protocol, as_of)
@@ -166,20 +166,6 @@ def facts_of(home: Home, person: str) -> Facts:
         raise NobodyKnown("no stay of this person is stored; import an extract that holds it.")
     block = build_block(home.store.events(person))
     return _facts(block, person, stays["entered_on"].iloc[-1], home.today())
-
-
-def _approved_table(home: Home, session: Session) -> ModelTable:
-    promotion = committee.approved_record(session)
-    if promotion is None:
-        stopped = [m.version for m in committee.models(session) if m.state is ModelState.SUSPENDED]
-        raise committee.NotPromoted(
-            f"model {stopped[0]} is suspended: nothing is scored until the committee resumes it."
-            if stopped
-            else "no model is approved: two committee members have to approve one."
-        )
-    version = promotion.fingerprint.version
-    committee.check_promotion(promotion, home.keys.verify, fingerprint(home, version))
-    return load_table(home, version)
 
 
 def _review_date(home: Home, protocol: Protocol, as_of: date | None) -> date:

@@ -2,35 +2,50 @@
 
 The registry remembers; it does not decide. What scoring reads is the signed table, and
 what promotes it is the committee's signed record: an alias here is a convenience. No row,
-pseudonym or pickle goes into an artifact.
+pseudonym or pickle goes into an artifact, and MLflow itself can load nothing of it: the
+only flavor is our own.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import math
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+# Before the import: MLflow starts its telemetry client while it is imported.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+
 import mlflow
-from mlflow.environment_variables import (
-    MLFLOW_ALLOW_PICKLE_DESERIALIZATION,
-    MLFLOW_DISABLE_TELEMETRY,
-)
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema
 
 EXPERIMENT = "rebond"
 MODEL_NAME = "rebond"
+FLAVOR = "rebond_table"
+_FOLDER = "table"
+_DIGEST_CHARACTERS = 36
+"""MLflow's store keeps no longer digest."""
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a run was fitted on: the protocol's name and the data's SHA-256, never a row."""
+
+    protocol: str
+    data_hash: str
 
 
 class Registry:
     """Runs and model versions of one home."""
 
     def __init__(self, uri: str, artifacts: Path) -> None:
-        MLFLOW_DISABLE_TELEMETRY.set(True)
-        MLFLOW_ALLOW_PICKLE_DESERIALIZATION.set(False)
         for name in ("alembic", "mlflow"):
             logging.getLogger(name).setLevel(logging.ERROR)
         artifacts.mkdir(parents=True, exist_ok=True)
@@ -41,47 +56,83 @@ class Registry:
             if experiment
             else self._client.create_experiment(EXPERIMENT, artifacts.resolve().as_uri())
         )
+        if not self._client.search_registered_models(f"name = '{MODEL_NAME}'"):
+            self._client.create_registered_model(MODEL_NAME)
 
     @contextmanager
-    def run(self, name: str, parameters: Mapping[str, object]) -> Iterator[Run]:
-        """Open a run; it ends FAILED when the block raises."""
-        run_id = self._client.create_run(self._experiment, run_name=name).info.run_id
-        for key, value in parameters.items():
-            self._client.log_param(run_id, key, value)
+    def run(self, name: str, parameters: Mapping[str, object], dataset: TrainedOn) -> Iterator[Run]:
+        """Open a run with its parameters and dataset; it ends FAILED when the block raises."""
+        info = self._client.create_run(self._experiment, run_name=name).info
+        self._client.log_batch(
+            info.run_id, params=[Param(key, str(value)) for key, value in parameters.items()]
+        )
+        self._client.log_inputs(info.run_id, [_dataset(dataset)])
         try:
-            yield Run(self._client, run_id)
+            yield Run(self._client, info)
         except BaseException:
-            self._client.set_terminated(run_id, "FAILED")
+            self._client.set_terminated(info.run_id, "FAILED")
             raise
-        self._client.set_terminated(run_id, "FINISHED")
+        self._client.set_terminated(info.run_id, "FINISHED")
+
+    def tag(self, version: str, tags: Mapping[str, str]) -> None:
+        """Tag a registered version with what was not known when it was registered."""
+        for key, value in tags.items():
+            self._client.set_model_version_tag(MODEL_NAME, version, key, value)
 
 
 class Run:
     """One candidate's measures, and its table once it has a version."""
 
-    def __init__(self, client: mlflow.MlflowClient, run_id: str) -> None:
+    def __init__(self, client: mlflow.MlflowClient, info: mlflow.entities.RunInfo) -> None:
         self._client = client
-        self._run_id = run_id
+        self._info = info
 
-    def measures(self, values: Mapping[str, float | None]) -> None:
-        """Log the measures that have a value."""
-        for key, value in values.items():
-            if value is not None and not math.isnan(value):
-                self._client.log_metric(self._run_id, key, value)
+    def measures(self, values: Mapping[str, float | None], step: int = 0) -> None:
+        """Log the measures that have a value; each split of one measure is a step of it."""
+        given = [
+            Metric(key, value, self._info.start_time, step)
+            for key, value in values.items()
+            if value is not None and not math.isnan(value)
+        ]
+        self._client.log_batch(self._info.run_id, metrics=given)
 
     def register(self, tags: Mapping[str, str]) -> str:
         """Register a new model version and return it."""
-        try:
-            self._client.create_registered_model(MODEL_NAME)
-        except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-                raise
-        source = f"{self._client.get_run(self._run_id).info.artifact_uri}/table"
+        source = f"{self._info.artifact_uri}/{_FOLDER}"
         version = self._client.create_model_version(
-            MODEL_NAME, source, run_id=self._run_id, tags=dict(tags)
+            MODEL_NAME, source, run_id=self._info.run_id, tags=dict(tags), await_creation_for=0
         )
         return str(version.version)
 
-    def table(self, path: Path) -> None:
-        """Keep the signed table as the run's artifact."""
-        self._client.log_artifact(self._run_id, str(path), "table")
+    def table(self, path: Path, inputs: Sequence[str]) -> None:
+        """Keep the signed table as the run's artifact, beside a signature that MLflow can read.
+
+        Parameters
+        ----------
+        path
+            The table's file.
+        inputs
+            Names of the features, in the table's order.
+        """
+        signature = ModelSignature(
+            inputs=Schema([ColSpec("double", name) for name in inputs]),
+            outputs=Schema([ColSpec("double", "log_odds")]),
+        )
+        described = Model(
+            artifact_path=_FOLDER,
+            run_id=self._info.run_id,
+            flavors={FLAVOR: {"table": path.name}},
+            signature=signature,
+        )
+        self._client.log_artifact(self._info.run_id, str(path), _FOLDER)
+        self._client.log_text(self._info.run_id, described.to_yaml(), f"{_FOLDER}/MLmodel")
+
+
+def _dataset(given: TrainedOn) -> DatasetInput:
+    dataset = Dataset(
+        name=given.protocol,
+        digest=given.data_hash[:_DIGEST_CHARACTERS],
+        source_type="rebond_events",
+        source=json.dumps({"sha256": given.data_hash}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

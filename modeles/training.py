@@ -29,7 +29,7 @@ from modeles.measures import (
     discrimination,
     list_at_capacity,
 )
-from modeles.registry import Registry
+from modeles.registry import Registry, TrainedOn
 from modeles.table import Calibration, ModelTable, write_table
 from modeles.validation import Study
 
@@ -166,10 +166,19 @@ def train(
         "rows": len(label),
         "features": len(features),
     }
+    trained_on = TrainedOn(study.protocol.name, data_hash)
     for fit in fitted:
         progress(f"{fit.family.name}: lists at capacity")
-        with registry.run(fit.family.name, shared) as run:
-            version = run.register({"family": fit.family.name, "protocol": study.protocol.hash})
+        with registry.run(fit.family.name, shared, trained_on) as run:
+            version = run.register(
+                {
+                    "family": fit.family.name,
+                    "protocol": study.protocol.hash,
+                    "data": data_hash,
+                    "test_from": study.test_from.isoformat(),
+                    "chosen": str(fit is chosen).lower(),
+                }
+            )
             table = replace(fit.table, version=version)
             listing = _listing(study, fit.scores, draw_key, version, table.cut)
             candidate = Candidate(
@@ -185,7 +194,8 @@ def train(
             target = folder(version)
             target.mkdir(parents=True, exist_ok=True)
             write_table(table, target / "table.json", sign)
-            run.table(target / "table.json")
+            run.table(target / "table.json", [feature.name for feature in table.features])
+            registry.tag(version, {"table": table.hash})
         candidates.append(candidate)
         tables.append(table)
         if fit is chosen:
@@ -202,7 +212,7 @@ def train(
             _listing(study, scores, draw_key, name, np.inf),
             auc.standard_error,
         )
-        with registry.run(name, shared) as run:
+        with registry.run(name, shared, trained_on) as run:
             run.measures(_numbers(candidate))
         candidates.append(candidate)
     return TrainingResult(

@@ -2,14 +2,18 @@
 
 Votes are about hashes: of the table, the protocol, the data, the audit and the report. A
 new audit with other hashes makes earlier votes void. The second approval writes a signed
-promotion record; scoring holds it against what is there then.
+promotion record, and the journal's entry of that approval commits to it.
+
+The tables here are a convenience: what was audited, who approved and whether a stop stands
+is replayed from the journal, and the database has to say the same. So a state set by hand,
+a vote written into a table or an old promotion put back promotes nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,7 +22,7 @@ from sqlalchemy.orm import Session
 from features.errors import RebondError
 from features.keys import ForgedSignature
 from revue import schema
-from revue.journal import record
+from revue.journal import acts, opens, record, verify_journal
 from revue.permissions import Permission, account_of, check_allowed
 from revue.reasons import check_reason
 from revue.records import (
@@ -32,6 +36,9 @@ from revue.records import (
 from revue.schema import Verdict, VoteAct
 
 MEMBERS_NEEDED = 2
+
+_REGISTER = "register_model"
+_AUDIT = "record_audit"
 
 TRANSITIONS: dict[ModelState, dict[VoteAct, ModelState]] = {
     ModelState.PROPOSED: {
@@ -51,8 +58,8 @@ TRANSITIONS: dict[ModelState, dict[VoteAct, ModelState]] = {
 """What a vote does.
 
 The stop is open to one member at any time: a new audit makes the votes of an approved model
-void, but its signals are still out. A resumed model whose audit changed meanwhile is proposed
-again.
+void, but its signals are still out. How far an approval or a resumption really leads is
+counted: a resumed model whose audit changed meanwhile is proposed again.
 """
 
 
@@ -84,6 +91,10 @@ class AuditMissing(RebondError):
     """The model was not audited."""
 
 
+class AuditOutdated(RebondError):
+    """The audit is not about this model as it was registered."""
+
+
 class CannotApproveFailedAudit(RebondError):
     """The audit failed; nobody can approve the model."""
 
@@ -98,6 +109,10 @@ class AlreadyVoted(RebondError):
 
 class NotPromoted(RebondError):
     """Two members have not approved this."""
+
+
+class NotInJournal(NotPromoted):
+    """The journal does not say what the database says."""
 
 
 class PromotionMismatch(RebondError):
@@ -139,7 +154,7 @@ def register_model(
         )
     )
     details = {"table": table_hash, "protocol": protocol_hash, "data": data_hash}
-    record(session, actor=by, act="register_model", subject=version, details=details, now=now)
+    record(session, actor=by, act=_REGISTER, subject=version, details=details, now=now)
 
 
 def record_audit(
@@ -171,19 +186,28 @@ def record_audit(
         report_hash,
     ):
         return
-    session.add(
-        schema.ModelAudit(
-            version=version,
-            verdict=Verdict(verdict),
-            audit_hash=audit_hash,
-            report_hash=report_hash,
-            at=now,
-        )
+    audit = schema.ModelAudit(
+        version=version,
+        verdict=Verdict(verdict),
+        audit_hash=audit_hash,
+        report_hash=report_hash,
+        at=now,
     )
+    session.add(audit)
     if found.state is not ModelState.SUSPENDED:
         found.state = ModelState.PROPOSED
-    details = {"verdict": verdict, "audit": audit_hash, "report": report_hash}
-    record(session, actor=by, act="record_audit", subject=version, details=details, now=now)
+    details = _audit_details(audit)
+    record(session, actor=by, act=_AUDIT, subject=version, details=details, now=now)
+
+
+def fingerprint_to_vote_on(session: Session, version: str) -> ModelFingerprint:
+    """Return what a vote would be about now, as it was registered and audited.
+
+    Raises
+    ------
+    NoSuchModel, AuditMissing
+    """
+    return _fingerprint(_find(session, version), _audit_to_vote_on(session, version))
 
 
 def audited_hashes(session: Session, version: str) -> AuditHashes | None:
@@ -213,12 +237,17 @@ def approve(
     Raises
     ------
     Forbidden, NoSuchModel, ReasonMissing
-    VoteOutOfOrder, AuditMissing, CannotApproveFailedAudit, WaiverMissing, AlreadyVoted
+    VoteOutOfOrder, AuditMissing, AuditOutdated, CannotApproveFailedAudit, WaiverMissing
+    AlreadyVoted
+    NotInJournal
+        The audit or a vote in the database is not one that the journal holds.
     """
-    found, after = _ballot(session, actor, version, VoteAct.APPROVE)
-    audit = _newest_audit(session, version)
-    if audit is None:
-        raise AuditMissing(f"model {version!r} was not audited: run `rebond audit {version}`.")
+    found, _ = _ballot(session, actor, version, VoteAct.APPROVE)
+    audit = _audit_to_vote_on(session, version)
+    if audit.at < found.registered_at:
+        raise AuditOutdated(
+            f"the audit of model {version!r} is older than the model: run `rebond audit {version}`."
+        )
     if audit.verdict is Verdict.FAIL:
         raise CannotApproveFailedAudit(
             f"the audit of model {version!r} failed; train another model or audit again."
@@ -228,12 +257,29 @@ def approve(
             f"the audit of model {version!r} could not assess everything; "
             "each of the two members has to waive that explicitly."
         )
-    if account_of(actor) in {vote.user_id for vote in _approvals(session, version, audit)}:
+    before = _approvals(session, version, audit)
+    if account_of(actor) in {vote.user_id for vote in before}:
         raise AlreadyVoted(f"{actor.login} has approved model {version!r}; another member has to.")
-    _cast(session, actor, found, VoteAct.APPROVE, reason, after, waived=waive, now=now)
-    if after is ModelState.APPROVED:
-        _promote(session, found, audit, now)
-    return after
+    earlier = [_vote(session, vote) for vote in before]
+    _check_journaled(session, audit, earlier)
+    own = Vote(VoteAct.APPROVE.value, actor.login, check_reason(reason), waive, schema.utc(now))
+    after = _by_approvals(len(earlier) + 1)
+    promotion = (
+        _promote(session, _fingerprint(found, audit), (*earlier, own), now)
+        if after is ModelState.APPROVED
+        else None
+    )
+    return _cast(
+        session,
+        actor,
+        found,
+        VoteAct.APPROVE,
+        reason,
+        after,
+        waived=waive,
+        promotion=promotion,
+        now=now,
+    )
 
 
 def reject(
@@ -271,9 +317,8 @@ def resume(
     ------
     Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing
     """
-    found, after = _ballot(session, actor, version, VoteAct.RESUME)
-    if len(_approvals(session, version, _newest_audit(session, version))) < MEMBERS_NEEDED:
-        after = ModelState.PROPOSED
+    found, _ = _ballot(session, actor, version, VoteAct.RESUME)
+    after = _by_approvals(len(_approvals(session, version, _newest_audit(session, version))))
     return _cast(session, actor, found, VoteAct.RESUME, reason, after, now=now)
 
 
@@ -297,7 +342,10 @@ def model(session: Session, version: str) -> ModelRow:
 
 
 def approved_record(session: Session, version: str | None = None) -> PromotionRecord | None:
-    """Return the newest promotion of a model that is approved now, or of ``version``."""
+    """Return the newest promotion of a model that the database calls approved, or of ``version``.
+
+    It is to be held against the journal: :func:`check_promotion`.
+    """
     newest = (
         select(schema.Promotion)
         .join(schema.Model, schema.Model.version == schema.Promotion.version)
@@ -311,14 +359,17 @@ def approved_record(session: Session, version: str | None = None) -> PromotionRe
 
 
 def check_promotion(
+    session: Session,
     promotion: PromotionRecord | None,
     verify: Callable[[bytes, str], None],
     fingerprint_now: ModelFingerprint,
 ) -> None:
-    """Hold a promotion against what would be used now.
+    """Hold a promotion against the journal and against what would be used now.
 
     Parameters
     ----------
+    session
+        On the review database.
     promotion
         What :func:`approved_record` returned.
     verify
@@ -330,6 +381,8 @@ def check_promotion(
     ------
     NotPromoted
         No record, not signed by this home, or not two members' approvals.
+    NotInJournal
+        The journal was changed, or does not hold this promotion as the one in force.
     PromotionMismatch
         Something differs from what was approved; the message names it.
     """
@@ -344,13 +397,135 @@ def check_promotion(
     approving = {vote.by for vote in promotion.votes if vote.act == VoteAct.APPROVE}
     if len(approving) < MEMBERS_NEEDED:
         raise NotPromoted("the promotion record does not hold two members' approvals.")
-    approved, now = asdict(promotion.fingerprint), asdict(fingerprint_now)
-    differing = [name for name, value in approved.items() if value != now[name]]
+    journal = verify_journal(session, verify)
+    if not journal.ok:
+        raise NotInJournal(
+            f"the journal does not hold ({journal.fault}), so no promotion can be trusted: "
+            "restore the review database."
+        )
+    _check_in_force(session, promotion)
+    check_same(promotion.fingerprint, fingerprint_now)
+
+
+def check_same(approved: ModelFingerprint, now: ModelFingerprint) -> None:
+    """Refuse what differs from what votes are about.
+
+    Raises
+    ------
+    PromotionMismatch
+        The message names it.
+    """
+    there = asdict(now)
+    differing = [name for name, value in asdict(approved).items() if value != there[name]]
     if differing:
         raise PromotionMismatch(
-            f"what was approved is not what is there now: {', '.join(differing)} "
-            f"{'differs' if len(differing) == 1 else 'differ'}; restore it or vote again."
+            f"what the votes are about is not what is there now: {', '.join(differing)} "
+            f"{'differs' if len(differing) == 1 else 'differ'}; restore it, or audit and vote "
+            "again."
         )
+
+
+@dataclass
+class _Standing:
+    """What the journal says of one model."""
+
+    audit: schema.Entry | None = None
+    approvals: list[schema.Entry] = field(default_factory=list)
+    """Since the newest audit."""
+    stopped: bool = False
+
+    @property
+    def in_force(self) -> bool:
+        return len(self.approvals) >= MEMBERS_NEEDED and not self.stopped
+
+    def follow(self, entry: schema.Entry) -> None:
+        """Take one more act into account."""
+        match entry.act:
+            case VoteAct.APPROVE:
+                self.approvals.append(entry)
+            case VoteAct.SUSPEND:
+                self.stopped = True
+            case VoteAct.RESUME:
+                self.stopped = False
+            case VoteAct.REJECT:
+                self.approvals = []
+            case _:  # registered, or audited anew: what was voted before is void
+                self.audit, self.approvals = entry, []
+
+
+def _standings(session: Session) -> dict[str, _Standing]:
+    """Replay the journal: how each model stands, by version."""
+    found: dict[str, _Standing] = {}
+    for entry in acts(session, {_REGISTER, _AUDIT, *VoteAct}):
+        found.setdefault(entry.subject, _Standing()).follow(entry)
+    return found
+
+
+def _check_in_force(session: Session, promotion: PromotionRecord) -> None:
+    """Refuse a promotion that is not the newest which stands in the journal."""
+    version = promotion.fingerprint.version
+    standings = _standings(session)
+    own = standings.get(version, _Standing())
+    if own.stopped:
+        raise NotInJournal(
+            f"the journal says that the committee suspended model {version}, whatever the database "
+            "says: nothing is scored until it is resumed."
+        )
+    if not own.in_force:
+        raise NotInJournal(
+            f"the journal holds no two approvals of model {version} since its newest audit or "
+            "rejection: audit it and have the committee vote."
+        )
+    if not _is_journaled(session, own, promotion.votes, promotion.content):
+        raise NotInJournal(
+            f"the journal holds another promotion of model {version} than the database: restore "
+            "the database, or audit the model and have the committee vote."
+        )
+    newest = max(
+        (one for one in standings.values() if one.in_force),
+        key=lambda one: (one.approvals[-1].month, one.approvals[-1].position),
+    )
+    if newest is not own:
+        raise NotInJournal(
+            f"the journal holds a newer promotion than that of model {version}, of model "
+            f"{newest.approvals[-1].subject}: restore the database, or have the committee suspend "
+            "the newer one."
+        )
+
+
+def _check_journaled(session: Session, audit: schema.ModelAudit, votes: Sequence[Vote]) -> None:
+    """Refuse to vote on top of an audit or votes that the journal does not hold."""
+    own = _standings(session).get(audit.version, _Standing())
+    audited = own.audit is not None and opens(session, own.audit, _audit_details(audit))
+    if not audited or not _is_journaled(session, own, votes):
+        raise NotInJournal(
+            f"the {'votes on' if audited else 'audit of'} model {audit.version} in the database "
+            "are not what the journal holds: restore the database."
+        )
+
+
+def _is_journaled(
+    session: Session, standing: _Standing, votes: Sequence[Vote], promotion: str | None = None
+) -> bool:
+    """Say whether the journal's approvals are these, the last one committing to a promotion."""
+    said = [_vote_details(vote.reason, vote.waived, None) for vote in votes[:-1]]
+    said += [_vote_details(vote.reason, vote.waived, promotion) for vote in votes[-1:]]
+    return [entry.actor for entry in standing.approvals] == [vote.by for vote in votes] and all(
+        opens(session, entry, details)
+        for entry, details in zip(standing.approvals, said, strict=True)
+    )
+
+
+def _audit_details(audit: schema.ModelAudit) -> Mapping[str, object]:
+    return {
+        "verdict": audit.verdict.value,
+        "audit": audit.audit_hash,
+        "report": audit.report_hash,
+    }
+
+
+def _vote_details(reason: str, waived: bool, promotion: str | None) -> Mapping[str, object]:
+    return {"reason": reason, "waived": waived, "promotion": promotion}
 
 
 def _find(session: Session, version: str) -> schema.Model:
@@ -366,6 +541,13 @@ def _newest_audit(session: Session, version: str) -> schema.ModelAudit | None:
         .where(schema.ModelAudit.version == version)
         .order_by(schema.ModelAudit.id.desc())
     ).first()
+
+
+def _audit_to_vote_on(session: Session, version: str) -> schema.ModelAudit:
+    audit = _newest_audit(session, version)
+    if audit is None:
+        raise AuditMissing(f"model {version!r} was not audited: run `rebond audit {version}`.")
+    return audit
 
 
 def _votes(
@@ -402,6 +584,13 @@ def _ballot(
     return found, after
 
 
+def _by_approvals(approvals: int) -> ModelState:
+    """Return where a model stands that nobody rejected or stopped, whatever its row says."""
+    if not approvals:
+        return ModelState.PROPOSED
+    return ModelState.ONE_APPROVAL if approvals < MEMBERS_NEEDED else ModelState.APPROVED
+
+
 def _cast(
     session: Session,
     actor: Actor,
@@ -411,6 +600,7 @@ def _cast(
     after: ModelState,
     *,
     waived: bool = False,
+    promotion: str | None = None,
     now: datetime,
 ) -> ModelState:
     said = check_reason(reason)
@@ -427,15 +617,26 @@ def _cast(
         )
     )
     found.state = after
-    details = {"reason": said, "waived": waived}
+    details = _vote_details(said, waived, promotion)
     record(session, actor=actor, act=act.value, subject=found.version, details=details, now=now)
     return after
 
 
 def _promote(
-    session: Session, found: schema.Model, audit: schema.ModelAudit, now: datetime
-) -> None:
-    fingerprint = ModelFingerprint(
+    session: Session, fingerprint: ModelFingerprint, votes: tuple[Vote, ...], now: datetime
+) -> str:
+    """Sign and keep a promotion; return what was signed."""
+    content = PromotionRecord(fingerprint, votes, signature="").content
+    sign: Callable[[bytes], str] = session.info["sign"]
+    signature = sign(content.encode())
+    session.add(
+        schema.Promotion(version=fingerprint.version, content=content, signature=signature, at=now)
+    )
+    return content
+
+
+def _fingerprint(found: schema.Model, audit: schema.ModelAudit) -> ModelFingerprint:
+    return ModelFingerprint(
         version=found.version,
         table=found.table_hash,
         protocol=found.protocol_hash,
@@ -443,15 +644,6 @@ def _promote(
         audit=audit.audit_hash,
         report=audit.report_hash,
     )
-    votes = tuple(_vote(session, vote) for vote in _approvals(session, found.version, audit))
-    content = PromotionRecord(fingerprint, votes, signature="").content
-    sign: Callable[[bytes], str] = session.info["sign"]
-    session.add(
-        schema.Promotion(
-            version=found.version, content=content, signature=sign(content.encode()), at=now
-        )
-    )
-    session.flush()
 
 
 def _read_promotion(row: schema.Promotion) -> PromotionRecord:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -142,15 +142,41 @@ def record(
     else:
         # A clock set back does not reopen a closed month.
         head = newest or schema.Head(month=month, size=0, frontier="")
-    place = {"month": head.month, "position": head.size}
+    entry = schema.Entry(
+        actor=actor.login,
+        act=act,
+        subject=subject,
+        commitment=_commitment(sign, head.month, head.size, act, subject, details),
+    )
+    _append(session, head, entry, now)
+
+
+def acts(session: Session, among: Collection[str]) -> tuple[schema.Entry, ...]:
+    """Return the entries of these acts, oldest first, as they stand in the database now."""
+    chosen = (
+        select(schema.Entry)
+        .where(schema.Entry.act.in_(among))
+        .order_by(schema.Entry.month, schema.Entry.position)
+    )
+    return tuple(session.scalars(chosen, execution_options={"populate_existing": True}))
+
+
+def opens(session: Session, entry: schema.Entry, details: Mapping[str, object]) -> bool:
+    """Say whether an entry was written with these details, here and at its place."""
+    sign: Signer = session.info["sign"]
+    return entry.commitment == _commitment(
+        sign, entry.month, entry.position, entry.act, entry.subject, details
+    )
+
+
+def _commitment(
+    sign: Signer, month: str, position: int, act: str, subject: str, details: Mapping[str, object]
+) -> str:
+    place = {"month": month, "position": position}
     opened = canonical({**place, "act": act, "subject": subject, "details": dict(details)})
     # A signature is a keyed function of what is committed to: its hash cannot be guessed
     # from a dictionary of likely details, and the holder of the key can open it again.
-    commitment = hashlib.sha256(sign(f"{ORIGIN}/commitment\n{opened}".encode()).encode())
-    entry = schema.Entry(
-        actor=actor.login, act=act, subject=subject, commitment=commitment.hexdigest()
-    )
-    _append(session, head, entry, now)
+    return hashlib.sha256(sign(f"{ORIGIN}/commitment\n{opened}".encode()).encode()).hexdigest()
 
 
 def _append(session: Session, head: schema.Head, entry: schema.Entry, now: datetime) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api import gate
 from api.gate import file_hash, load_table
 from api.home import Home
 from api.situations import facts_of
@@ -110,8 +111,8 @@ def vote(visit: Visit, version: str, act: CommitteeAct, reason: str, waive: bool
     home = visit.home
     with home.transaction() as session:
         if act is CommitteeAct.APPROVE:
-            return committee.approve(
-                session, visit.actor, version=version, reason=reason, waive=waive, now=home.now()
+            return gate.approve(
+                home, session, visit.actor, version=version, reason=reason, waive=waive
             )
         return _VOTES[act](session, visit.actor, version=version, reason=reason, now=home.now())
 

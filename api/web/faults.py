@@ -130,6 +130,15 @@ FAULTS: dict[type[RebondError], Fault] = {
         "waive",
     ),
     committee.AuditMissing: Fault(409, "Ce modèle n'a pas encore été audité."),
+    committee.AuditOutdated: Fault(
+        409, "L'audit ne porte pas sur ce modèle tel qu'il est : il faut l'auditer de nouveau."
+    ),
+    committee.PromotionMismatch: Fault(
+        409, "Un fichier de ce modèle a changé depuis l'audit : personne ne peut l'approuver."
+    ),
+    committee.NotInJournal: Fault(
+        409, "Le journal ne dit pas la même chose que la base : l'acte n'est pas enregistré."
+    ),
     committee.CannotApproveFailedAudit: Fault(
         409, "L'audit a trouvé un écart trop grand : ce modèle ne peut pas être approuvé."
     ),

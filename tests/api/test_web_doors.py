@@ -191,6 +191,7 @@ def test_every_refusal_a_door_can_meet_has_its_answer():
                 assert fault_of(error("x")).status != 500, error
     votes = {"NoSuchModel", "VoteOutOfOrder", "AuditMissing", "CannotApproveFailedAudit"}
     votes |= {"WaiverMissing", "AlreadyVoted"}
+    votes |= {"AuditOutdated", "PromotionMismatch", "NotInJournal"}
     assert votes <= {error.__name__ for error in FAULTS if error.__module__ == committee.__name__}
 
 

@@ -192,7 +192,8 @@ def audit() -> dict[str, object]:
         "gap": 0.06, "gap_low": 0.0, "gap_high": 0.24, "p_value": 0.4,
         "verdict": "cannot_assess", "persons_needed": 903,
     }  # fmt: skip
-    return {"verdict": "cannot_assess", "findings": [finding]}
+    context = {"model_hash": model_table().hash}
+    return {"verdict": "cannot_assess", "findings": [finding], "context": context}
 
 
 def build(folder: Path, *, demonstration: bool = True, approved: bool = True) -> House:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,9 +14,11 @@ from revue import committee, schema
 from revue.committee import (
     AlreadyVoted,
     AuditMissing,
+    AuditOutdated,
     CannotApproveFailedAudit,
     ModelExists,
     NoSuchModel,
+    NotInJournal,
     NotPromoted,
     PromotionMismatch,
     UnknownVerdict,
@@ -29,6 +34,7 @@ from revue.committee import (
     resume,
     suspend,
 )
+from revue.database import create_database, open_database
 from revue.permissions import Forbidden
 from revue.reasons import ReasonMissing
 from revue.records import Actor, ModelFingerprint, ModelState, PromotionRecord, Role
@@ -90,7 +96,7 @@ def test_two_members_promote(session: Session, keys: Keyring) -> None:
     assert record is not None
     assert record.fingerprint == FINGERPRINT
     assert [vote.by for vote in record.votes] == ["ines", "paul"]
-    check_promotion(record, keys.verify, FINGERPRINT)
+    check_promotion(session, record, keys.verify, FINGERPRINT)
     row = model(session, VERSION)
     assert (row.state, row.verdict, len(row.votes)) == (APPROVED, "pass", 2)
     assert models(session) == (row,)
@@ -175,12 +181,12 @@ def test_no_vote_without_an_audit_or_a_reason(session: Session) -> None:
 ALLOWED = {
     (PROPOSED, approve): ONE,
     (PROPOSED, reject): ModelState.REJECTED,
-    (ONE, approve): APPROVED,
+    (ONE, approve): ONE,  # made in this state: nobody approved it
     (ONE, reject): ModelState.REJECTED,
     (PROPOSED, suspend): ModelState.SUSPENDED,
     (ONE, suspend): ModelState.SUSPENDED,
     (APPROVED, suspend): ModelState.SUSPENDED,
-    (ModelState.SUSPENDED, resume): PROPOSED,  # made in this state: nobody approved it
+    (ModelState.SUSPENDED, resume): PROPOSED,  # the same
 }
 
 
@@ -236,7 +242,7 @@ def test_a_stop_can_be_lifted(session: Session, keys: Keyring) -> None:
     suspend(session, ines, version=VERSION, reason="doute", now=NOW)
     assert resume(session, ines, version=VERSION, reason="levé", now=NOW) is APPROVED
     assert approved_record(session) == record
-    check_promotion(record, keys.verify, FINGERPRINT)
+    check_promotion(session, record, keys.verify, FINGERPRINT)
 
 
 def test_the_newest_approval_scores(session: Session) -> None:
@@ -254,7 +260,7 @@ def test_s31_what_was_swapped_is_named(session: Session, keys: Keyring, field: s
     record = promoted(session)
     swapped = replace(FINGERPRINT, **{field: "swapped"})
     with pytest.raises(PromotionMismatch, match=field):
-        check_promotion(record, keys.verify, swapped)
+        check_promotion(session, record, keys.verify, swapped)
 
 
 @pytest.mark.safeguard
@@ -271,13 +277,13 @@ def test_s31_a_record_cannot_be_forged_or_replayed(session: Session, keys: Keyri
     )
     for attempt in forged:
         with pytest.raises(NotPromoted):
-            check_promotion(attempt, keys.verify, FINGERPRINT)
+            check_promotion(session, attempt, keys.verify, FINGERPRINT)
     twice = replace(record, votes=(record.votes[0], record.votes[0]))
     signed_twice = replace(twice, signature=keys.sign(twice.content.encode()))
     with pytest.raises(NotPromoted):
-        check_promotion(signed_twice, keys.verify, FINGERPRINT)
+        check_promotion(session, signed_twice, keys.verify, FINGERPRINT)
     with pytest.raises(PromotionMismatch):  # replayed for another model
-        check_promotion(record, keys.verify, other)
+        check_promotion(session, record, keys.verify, other)
 
 
 @pytest.mark.safeguard
@@ -297,8 +303,204 @@ def test_s31_the_database_alone_promotes_nothing(session: Session, keys: Keyring
     assert copied is not None
     assert copied.fingerprint.version == "m2"
     with pytest.raises(NotPromoted):
-        check_promotion(copied, keys.verify, replace(FINGERPRINT, version="m2"))
-    check_promotion(record, keys.verify, FINGERPRINT)
+        check_promotion(session, copied, keys.verify, replace(FINGERPRINT, version="m2"))
+    check_promotion(session, record, keys.verify, FINGERPRINT)
+
+
+AUDITED_ANEW = (
+    "UPDATE models SET state = 'approved'",
+    "DELETE FROM votes WHERE audit_id = (SELECT MAX(id) FROM model_audits)",
+    "DELETE FROM model_audits WHERE id = (SELECT MAX(id) FROM model_audits)",
+)
+
+
+def reaudited(session: Session) -> None:
+    audit(session, audit_hash="other")
+
+
+def rejected(session: Session) -> None:
+    reaudited(session)
+    reject(session, member(session), version=VERSION, reason="non", now=NOW)
+
+
+def stopped(session: Session) -> None:
+    suspend(session, member(session), version=VERSION, reason="doute", now=NOW)
+
+
+def stopped_and_audited(session: Session) -> None:
+    stopped(session)
+    reaudited(session)
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (stopped, "suspended model m1"),
+        (stopped_and_audited, "suspended model m1"),
+        (reaudited, "no two approvals of model m1"),
+        (rejected, "no two approvals of model m1"),
+    ],
+)
+def test_s31_what_the_journal_ended_the_database_does_not_bring_back(
+    session: Session, keys: Keyring, end: Callable[[Session], None], says: str
+) -> None:
+    """The tables are put back as they were on the day of the approval, to the row."""
+    record = promoted(session)
+    end(session)
+    assert approved_record(session) is None
+    for sql in AUDITED_ANEW if end is not stopped else AUDITED_ANEW[:1]:
+        session.execute(text(sql))
+    session.expire_all()
+    assert approved_record(session) == record
+    with pytest.raises(NotInJournal, match=says):
+        check_promotion(session, record, keys.verify, FINGERPRINT)
+
+
+@pytest.mark.safeguard
+def test_s31_an_older_promotion_of_the_same_model_is_not_replayed(
+    session: Session, keys: Keyring
+) -> None:
+    first = promoted(session)
+    audit(session, audit_hash="second")
+    for login in ("zoe", "tom"):
+        yes(session, member(session, login))
+    again = approved_record(session)
+    assert again is not None
+    now = replace(FINGERPRINT, audit="second")
+    check_promotion(session, again, keys.verify, now)
+    session.execute(
+        text(
+            "INSERT INTO promotions (version, content, signature, at) "
+            "SELECT version, content, signature, at FROM promotions ORDER BY id LIMIT 1"
+        )
+    )
+    assert approved_record(session) == first
+    with pytest.raises(NotInJournal, match="another promotion of model m1"):
+        check_promotion(session, first, keys.verify, FINGERPRINT)
+
+
+@pytest.mark.safeguard
+def test_s31_a_newer_promotion_is_not_hidden(session: Session, keys: Keyring) -> None:
+    older = promoted(session)
+    promoted(session, "m2")
+    session.execute(text("UPDATE models SET state = 'suspended' WHERE version = 'm2'"))
+    session.expire_all()
+    assert approved_record(session) == older
+    with pytest.raises(NotInJournal, match="newer promotion"):
+        check_promotion(session, older, keys.verify, FINGERPRINT)
+    session.execute(text("UPDATE models SET state = 'approved'"))
+    session.expire_all()
+    suspend(session, member(session), version="m2", reason="doute", now=NOW)
+    check_promotion(session, older, keys.verify, FINGERPRINT)
+
+
+@pytest.mark.safeguard
+def test_s31_a_promotion_of_another_home_with_the_same_keys_is_not_in_this_journal(
+    session: Session, keys: Keyring, tmp_path: Path
+) -> None:
+    create_database(tmp_path / "other.db")
+    other = open_database(tmp_path / "other.db", keys.sign)
+    with other.begin() as there:
+        record = promoted(there)
+    other.kw["bind"].dispose()
+    model_in_state(session, APPROVED)
+    for login in ("ines-m1", "paul-m1"):
+        member(session, login)
+    with pytest.raises(NotInJournal, match="no two approvals"):
+        check_promotion(session, record, keys.verify, FINGERPRINT)
+    for login in ("ana", "bea"):
+        session.get_one(schema.Model, VERSION).state = PROPOSED
+        yes(session, member(session, login))
+    with pytest.raises(NotInJournal, match="another promotion"):
+        check_promotion(session, record, keys.verify, FINGERPRINT)
+
+
+@pytest.mark.safeguard
+def test_s31_a_half_signed_record_is_refused_under_the_homes_own_key(
+    session: Session, keys: Keyring
+) -> None:
+    record = promoted(session)
+    ines, paul = record.votes
+    for votes, error in (
+        ((), NotPromoted),
+        ((ines,), NotPromoted),
+        ((ines, ines), NotPromoted),
+        ((ines, replace(ines, at=paul.at, reason="relu")), NotPromoted),
+        ((ines, replace(paul, act="resume")), NotPromoted),
+        ((ines, replace(paul, by="mallory")), NotInJournal),
+        ((ines, replace(paul, waived=True)), NotInJournal),
+        ((paul, ines), NotInJournal),
+    ):
+        unsigned = replace(record, votes=votes)
+        signed = replace(unsigned, signature=keys.sign(unsigned.content.encode()))
+        with pytest.raises(error):
+            check_promotion(session, signed, keys.verify, FINGERPRINT)
+    check_promotion(session, record, keys.verify, FINGERPRINT)
+
+
+@pytest.mark.safeguard
+def test_s31_a_vote_written_into_the_table_is_no_vote(session: Session) -> None:
+    ines, paul = member(session), member(session, "paul")
+    model_in_state(session, PROPOSED)
+    session.execute(
+        text(
+            "INSERT INTO votes (version, audit_id, user_id, act, reason, waived, at) "
+            "SELECT 'm1', MAX(id), :paul, 'approve', 'lu', 0, at FROM model_audits"
+        ),
+        {"paul": paul.user_id},
+    )
+    with pytest.raises(NotInJournal, match="votes on model m1"):
+        yes(session, ines)
+    assert approved_record(session) is None
+
+
+@pytest.mark.safeguard
+def test_s31_one_person_whose_vote_was_deleted_is_still_one(session: Session) -> None:
+    ines = member(session)
+    model_in_state(session, PROPOSED)
+    yes(session, ines)
+    session.execute(text("DELETE FROM votes"))
+    session.expire_all()
+    with pytest.raises(NotInJournal, match="votes on model m1"):
+        yes(session, ines)
+
+
+@pytest.mark.safeguard
+def test_s11_a_verdict_changed_in_the_table_is_not_voted_on(session: Session) -> None:
+    model_in_state(session, PROPOSED, verdict=Verdict.FAIL)
+    session.execute(text("UPDATE model_audits SET verdict = 'pass'"))
+    session.expire_all()
+    with pytest.raises(NotInJournal, match="audit of model m1"):
+        yes(session, member(session))
+
+
+@pytest.mark.safeguard
+def test_s31_an_audit_older_than_the_model_is_not_voted_on(session: Session) -> None:
+    model_in_state(session, PROPOSED)
+    session.get_one(schema.Model, VERSION).registered_at = NOW + timedelta(minutes=1)
+    with pytest.raises(AuditOutdated, match="run `rebond audit m1`"):
+        yes(session, member(session))
+
+
+@pytest.mark.safeguard
+def test_s22_no_promotion_holds_in_a_journal_that_does_not(session: Session, keys: Keyring) -> None:
+    record = promoted(session)
+    suspend(session, member(session), version=VERSION, reason="doute", now=NOW)
+    session.execute(text("DROP TRIGGER journal_entries_kept"))
+    session.execute(text("DELETE FROM journal_entries WHERE act = 'suspend'"))
+    with pytest.raises(NotInJournal, match="journal does not hold"):
+        check_promotion(session, record, keys.verify, FINGERPRINT)
+
+
+def test_a_stop_before_the_second_vote_leaves_the_first(session: Session, keys: Keyring) -> None:
+    ines, paul = member(session), member(session, "paul")
+    model_in_state(session, PROPOSED)
+    yes(session, ines)
+    suspend(session, paul, version=VERSION, reason="doute", now=NOW)
+    assert resume(session, paul, version=VERSION, reason="levé", now=NOW) is ONE
+    assert yes(session, paul) is APPROVED
+    check_promotion(session, approved_record(session), keys.verify, FINGERPRINT)
 
 
 @pytest.mark.safeguard
