@@ -434,8 +434,9 @@ def test_s31_a_half_signed_record_is_refused_under_the_homes_own_key(
     ):
         unsigned = replace(record, votes=votes)
         signed = replace(unsigned, signature=keys.sign(unsigned.content.encode()))
-        with pytest.raises(error):
+        with pytest.raises(error) as refusal:
             check_promotion(session, signed, keys.verify, FINGERPRINT)
+        assert refusal.type is error
     check_promotion(session, record, keys.verify, FINGERPRINT)
 
 
@@ -456,11 +457,27 @@ def test_s31_a_vote_written_into_the_table_is_no_vote(session: Session) -> None:
 
 
 @pytest.mark.safeguard
-def test_s31_one_person_whose_vote_was_deleted_is_still_one(session: Session) -> None:
-    ines = member(session)
+def test_s31_a_rejection_undone_in_the_table_is_not_voted_on(session: Session) -> None:
+    model_in_state(session, PROPOSED)
+    yes(session, member(session))
+    reject(session, member(session, "paul"), version=VERSION, reason="non", now=NOW)
+    session.execute(text("DELETE FROM votes WHERE act = 'reject'"))
+    session.execute(text("UPDATE models SET state = 'one_approval'"))
+    session.expire_all()
+    with pytest.raises(NotInJournal, match="votes on model m1"):
+        yes(session, member(session, "zoe"))
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "sql",
+    ["DELETE FROM votes", "UPDATE votes SET user_id = (SELECT id FROM users WHERE login = 'paul')"],
+)
+def test_s31_one_person_whose_vote_was_hidden_is_still_one(session: Session, sql: str) -> None:
+    ines, _ = member(session), member(session, "paul")
     model_in_state(session, PROPOSED)
     yes(session, ines)
-    session.execute(text("DELETE FROM votes"))
+    session.execute(text(sql))
     session.expire_all()
     with pytest.raises(NotInJournal, match="votes on model m1"):
         yes(session, ines)
