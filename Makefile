@@ -58,7 +58,7 @@ lock:
 	echo hatchling | $(COMPILE) pyproject.toml - --extra train -o requirements.lock
 	echo hatchling | $(COMPILE) pyproject.toml - --extra train --extra dev -o requirements-dev.lock
 	echo 'pyspark>=4.1' | $(COMPILE) - -o requirements-spark.lock
-	printf 'featuretools>=1.31\npandas<3\npyarrow\n' | $(COMPILE) - -o requirements-peers.lock
+	printf 'featuretools>=1.31\ninterpret-core>=0.7\nlightgbm>=4.6\npandas<3\npyarrow\n' | $(COMPILE) - -o requirements-peers.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -19,6 +19,8 @@ from features.errors import RebondError
 
 FULL_PERSONS = 100_000
 FULL_ROWS = 1_000_000
+TRAINED_PERSONS = 4_000
+STUDY_PERSONS = 2_000
 
 
 class UnknownBenchmark(RebondError):
@@ -31,10 +33,14 @@ class UnknownPeer(RebondError):
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: 1 is the size that figures are quoted for."""
+    """How much is measured: 1 is the size that figures are quoted for.
+
+    ``peers`` is the interpreter that has the peers, ``data`` a folder of real data.
+    """
 
     scale: float
-    peers: Path | None
+    peers: Path | None = None
+    data: Path | None = None
     seed: int = 0
 
     def of(self, full: int) -> int:
@@ -85,8 +91,38 @@ def _contract(effort: Effort) -> Mapping[str, Any]:
     }
 
 
+def _explain(effort: Effort) -> Mapping[str, Any]:
+    from modeles.benchmarks.explain import bench_explain  # noqa: PLC0415 - needs the train extra
+
+    with tempfile.TemporaryDirectory() as scratch:
+        result = bench_explain(Path(scratch), rows=effort.of(FULL_ROWS), seed=effort.seed)
+    return {**asdict(result), "ratio": result.ratio}
+
+
+def _train(effort: Effort) -> Mapping[str, Any]:
+    from modeles.benchmarks.train import bench_train  # noqa: PLC0415 - needs the train extra
+
+    return bench_train(
+        persons=effort.of(TRAINED_PERSONS),
+        seed=effort.seed,
+        peers=effort.peers,
+        data=effort.data,
+    )
+
+
+def _pipeline(effort: Effort) -> Mapping[str, Any]:
+    from api.pipeline_bench import bench_pipeline  # noqa: PLC0415 - needs the train extra
+
+    with tempfile.TemporaryDirectory() as scratch:
+        result = bench_pipeline(Path(scratch), persons=effort.of(STUDY_PERSONS), seed=effort.seed)
+    return {**asdict(result), "ours": result.ours, "peer": None, "ratio": None}
+
+
 BENCHMARKS: dict[str, Callable[[Effort], Mapping[str, Any]]] = {
     "features": _features,
     "contract": _contract,
+    "explain": _explain,
+    "train": _train,
+    "pipeline": _pipeline,
 }
 """By the name that ``rebond bench NAME`` takes."""

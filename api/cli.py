@@ -268,17 +268,27 @@ def train(
         f"{result.rows} rows of {result.persons} persons, {result.features} features, "
         f"base rate {result.base_rate:.1%}; measured on {result.test_dates} later review dates "
         f"from {result.test_from}.",
+        f"Families and settings were selected on {result.selected_on} earlier origins."
+        if result.selected_on
+        else "History is too short for earlier origins: the choice looked at the test itself.",
         "",
-        f"{'':{width}}{'version':>8}{'AUC':>7}{'AP':>7}{'P@cap':>7}{'R@cap':>7}",
+        f"{'':{width}}{'version':>8}{'AUC':>7}{'AP':>7}{'P@cap':>7}{'R@cap':>7}{'worst':>7}",
     ]
     for candidate in result.candidates:
         plain = candidate.as_dict()
         numbers = "".join(
             f"{plain[k]:7.3f}" if plain[k] is not None else f"{'':>7}"
-            for k in ("auc", "average_precision", "precision_at_capacity", "recall_at_capacity")
+            for k in (
+                "auc",
+                "average_precision",
+                "precision_at_capacity",
+                "recall_at_capacity",
+                "worst_recall",
+            )
         )
         rows.append(
-            f"{candidate.family:{width}}{candidate.version or '':>8}{numbers}  {candidate.why_not}"
+            f"{candidate.family:{width}}{candidate.version or '':>8}{numbers}  "
+            f"{candidate.why_not or candidate.setting}"
         )
     rows.append("")
     if result.other:
@@ -299,6 +309,7 @@ def train(
             "base_rate": result.base_rate,
             "test_from": result.test_from,
             "test_dates": result.test_dates,
+            "selected_on": result.selected_on,
             "other": result.other,
             "chosen": result.chosen,
             "candidates": [candidate.as_dict() for candidate in result.candidates],
@@ -311,20 +322,47 @@ def train(
 def model_show(context: typer.Context, version: str, as_json: JsonOption = False) -> None:
     """Read one signed table from top to bottom."""
     from api.gate import load_table  # noqa: PLC0415 - numpy only where needed
+    from api.measured import read_measured  # noqa: PLC0415 - numpy only where needed
+    from api.model_text import show_text  # noqa: PLC0415 - numpy only where needed
 
-    table = load_table(_home(context), version)
+    home = _home(context)
+    table, measured = load_table(home, version), read_measured(home, version)
     plain = asdict(table)
     del plain["bags"]
-    lines = [
-        f"Model {table.version} ({table.family}): {table.outcome}, "
-        f"within {table.horizon_days} days",
-        f"Points are log-odds; start from {table.intercept:+.3f} and add one line per feature.",
-    ]
-    for feature in table.features:
-        lines += ["", f"{feature.title}  [{feature.unit}] — {feature.reason}"]
-        lines += [f"    {where:<28}{points:+8.3f}" for where, points in feature.lines()]
-    output = Output(as_json=as_json)
-    output.done({**plain, "hash": table.hash}, "\n".join(lines))
+    plain |= {"hash": table.hash, "measures": measured and measured.own}
+    for feature, told in zip(table.features, plain["features"], strict=True):
+        told["whole_points"] = table.whole_points(feature)
+    Output(as_json=as_json).done(plain, show_text(table, measured))
+
+
+@model_app.command("diff")
+def model_diff(
+    context: typer.Context,
+    before: Annotated[str, typer.Argument(metavar="A")],
+    after: Annotated[str, typer.Argument(metavar="B")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what changed from one model to another, in words and points."""
+    from api.gate import load_table  # noqa: PLC0415 - numpy only where needed
+    from api.model_text import diff_text  # noqa: PLC0415 - numpy only where needed
+    from modeles.comparison import compare  # noqa: PLC0415 - numpy only where needed
+
+    home = _home(context)
+    found = compare(load_table(home, before), load_table(home, after))
+    plain = asdict(found)
+    plain |= {"from": plain.pop("before"), "to": plain.pop("after")}
+    for change, told in zip(found.features, plain["features"], strict=True):
+        told["change"] = change.change
+    Output(as_json=as_json).done(plain, diff_text(found))
+
+
+@model_app.command("schema")
+def model_schema(as_json: JsonOption = False) -> None:
+    """Print the published JSON Schema of a model table."""
+    from modeles.table import schema  # noqa: PLC0415 - numpy only where needed
+
+    plain = schema()
+    Output(as_json=as_json).done(plain, json.dumps(plain, indent=1, ensure_ascii=False))
 
 
 @app.command()
@@ -644,7 +682,10 @@ def bench(
         float, typer.Option("--scale", min=0.001, max=10.0, help="1 is the quoted size.")
     ] = 1.0,
     peers: Annotated[
-        Path | None, typer.Option("--peers", help="Interpreter that has featuretools.")
+        Path | None, typer.Option("--peers", help="Interpreter that has the peers.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of real data: oulad/ in it is used.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -653,7 +694,7 @@ def bench(
 
     output = Output(as_json=as_json)
     with output.progress() as progress:
-        found = run_benchmarks(name, Effort(scale, peers), progress=progress)
+        found = run_benchmarks(name, Effort(scale, peers, data), progress=progress)
     lines = []
     for one, figures in found.items():
         peer = "" if figures["peer"] is None else f", peer {figures['peer']:.2f} s"

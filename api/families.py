@@ -7,6 +7,7 @@ library (S31).
 from __future__ import annotations
 
 NAMES = {
+    "scorecard": "grille de points",
     "logistic": "modèle logistique",
     "additive": "modèle additif",
     "black_box": "boîte noire (jamais promue)",

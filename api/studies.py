@@ -7,7 +7,7 @@ when one of its commands is called.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,11 +24,13 @@ from features.errors import RebondError
 from features.point_in_time import check_outcome_occurs
 from features.protocol import Protocol
 from features.store import EventStore
+from modeles.families import AdditiveFamily
 from modeles.measures import list_at_capacity
+from modeles.provenance import code_hash
 from modeles.registry import Registry
-from modeles.table import ModelTable
-from modeles.training import TrainingResult, train, unseen_scores
-from modeles.validation import Study, build_study
+from modeles.selection import SEARCH
+from modeles.training import Recipe, TrainingResult, train, unseen_scores
+from modeles.validation import build_studies, build_study
 from revue import committee
 from revue.records import Actor
 
@@ -57,6 +59,7 @@ def train_models(
     by: Actor,
     progress: Progress,
     engine: Callable[[EventStore], Engine] = StoreEngine,
+    search: Sequence[AdditiveFamily] = SEARCH,
 ) -> TrainingResult:
     """Train every family, register the tables and put the promotable ones to the committee.
 
@@ -68,6 +71,8 @@ def train_models(
         Who trains, and who is told what is being done.
     engine
         Makes what reads the events; default, DuckDB on this machine.
+    search
+        Families and settings that are tried.
 
     Raises
     ------
@@ -78,16 +83,23 @@ def train_models(
     """
     check_assessment(home)
     store = home.store.at_once()
-    protocol, study = _study(store, engine(store), progress)
+    reading = engine(store)
+    protocol, extracted_on = _checked(store, reading)
+    progress("measuring features at every review date")
+    studies = build_studies(protocol, reading, extracted_on)
     progress("opening the model registry")
-    result = train(
-        study,
-        registry=Registry(home.mlflow_uri, home.mlflow_artifacts),
-        folder=home.model_folder,
+    recipe = Recipe(
         sign=home.keys.sign,
         draw_key=home.keys.subkey("draw"),
-        data_hash=store.data_hash,
+        hashes={"data": store.data_hash, "code": code_hash()},
         seed=SEED,
+        search=tuple(search),
+    )
+    result = train(
+        studies,
+        recipe,
+        registry=Registry(home.mlflow_uri, home.mlflow_artifacts),
+        folder=home.model_folder,
         progress=progress,
     )
     measured = [candidate.as_dict() for candidate in result.candidates]
@@ -134,7 +146,16 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
     table = load_table(home, version)
     store = home.store.at_once()
     check_protocol(table, store.protocol())
-    protocol, study = _study(store, StoreEngine(store), progress, table)
+    engine = StoreEngine(store)
+    protocol, extracted_on = _checked(store, engine)
+    progress("measuring features at every review date")
+    study = build_study(
+        protocol,
+        engine,
+        extracted_on,
+        test_from=date.fromisoformat(table.test_from),
+        vocabulary=frozenset(table.codes),
+    )
     progress("recomputing predictions")
     scores = unseen_scores(table, study)
     cohort = study.test.cohort
@@ -196,21 +217,10 @@ def _measured(home: Home, version: str) -> list[dict[str, Any]]:
     return found
 
 
-def _study(
-    store: EventStore, engine: Engine, progress: Progress, table: ModelTable | None = None
-) -> tuple[Protocol, Study]:
-    """Lay out a study, or the one on which a table is to be measured again."""
-    protocol = store.protocol()
-    extracted_on = store.extracted_on
-    if extracted_on is None:
+def _checked(store: EventStore, engine: Engine) -> tuple[Protocol, date]:
+    """Return the protocol and the last day known, where there is something to study."""
+    if store.extracted_on is None:
         raise NothingTrained("nothing was imported yet: run `rebond import FOLDER` first.")
+    protocol = store.protocol()
     check_outcome_occurs(protocol, engine.codes())
-    progress("measuring features at every review date")
-    study = build_study(
-        protocol,
-        engine,
-        extracted_on,
-        test_from=date.fromisoformat(table.test_from) if table else None,
-        vocabulary=frozenset(table.codes) if table else None,
-    )
-    return protocol, study
+    return protocol, store.extracted_on

@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-
-import numpy as np
+from itertools import groupby
+from typing import NamedTuple
 
 from features.keys import keyed_hash
 from features.protocol import Capacity
 
 
-@dataclass(frozen=True)
-class Claimant:
+class Claimant(NamedTuple):
     """One situation at one review date: its score, and the range it cannot be told from."""
 
     person: str
@@ -92,10 +91,8 @@ def allocate(
     """
     open_places = dict(load or {})
     free = [c for c in claimants if c.person not in unavailable]
-    ties = _ties(free, draw)
-    ordered = sorted(free, key=lambda c: (-c.score, ties.get(c.person, "")))
 
-    def take(candidates: Sequence[Claimant], places: int) -> list[Claimant]:
+    def take(candidates: Iterable[Claimant], places: int) -> list[Claimant]:
         taken: list[Claimant] = []
         for claimant in candidates:
             if len(taken) == places:
@@ -108,8 +105,10 @@ def allocate(
         return taken
 
     def lottery(
-        candidates: Sequence[Claimant], share: float, purpose: str
+        candidates: Iterable[Claimant], share: float, purpose: str
     ) -> tuple[list[Claimant], float]:
+        if not share:
+            return [], 0.0
         pool = [c for c in candidates if reachable(c)]
         drawn = take(sorted(pool, key=lambda c: draw.of(c.person, purpose)), _floor(reach * share))
         return drawn, len(drawn) / len(pool) if pool else 0.0
@@ -121,13 +120,13 @@ def allocate(
     # Where referents hold fewer places than the review, the shares are of what they hold:
     # signals that filled every referent would leave nobody to be drawn at random.
     reach = min(capacity.per_review, _places_in_reach(free, capacity, open_places))
-    signals = take(ordered, signal_places(capacity, reach))
+    signals = take(_in_order(free, draw), signal_places(capacity, reach))
     chosen = {c.person for c in signals}
     edge = signals[-1].score if signals else math.inf
-    near = [c for c in ordered if c.person not in chosen and c.low <= edge <= c.high]
+    near = (c for c in free if c.person not in chosen and c.low <= edge <= c.high)
     explored, exploration_probability = lottery(near, capacity.exploration_share, "exploration")
     chosen |= {c.person for c in explored}
-    rest = [c for c in ordered if c.person not in chosen and c.person not in not_as_control]
+    rest = (c for c in free if c.person not in chosen and c.person not in not_as_control)
     controls, control_probability = lottery(rest, capacity.control_share, "control")
     looked_at = chosen | {c.person for c in controls}
     return Allocation(
@@ -159,9 +158,9 @@ def _places_in_reach(
     return held + sum(c.referent is None for c in claimants)
 
 
-def _ties(claimants: Sequence[Claimant], draw: Draw) -> dict[str, str]:
-    """Draw only where scores are equal: a hash per person is the slow part."""
-    scores = np.array([c.score for c in claimants])
-    values, counts = np.unique(scores, return_counts=True)
-    tied = set(values[counts > 1].tolist())
-    return {c.person: draw.of(c.person) for c in claimants if c.score in tied}
+def _in_order(claimants: Sequence[Claimant], draw: Draw) -> Iterator[Claimant]:
+    """Give claimants by score, equals as drawn; nobody is drawn who is never reached."""
+    by_score = sorted(claimants, key=lambda c: -c.score)
+    for _, equals in groupby(by_score, key=lambda c: c.score):
+        tied = list(equals)
+        yield from sorted(tied, key=lambda c: draw.of(c.person)) if len(tied) > 1 else tied

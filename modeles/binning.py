@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 SMALLEST_BIN = 11
 """Statistical secrecy: every bin holds at least this many distinct persons (S21)."""
@@ -53,6 +54,10 @@ def fit_bins(values: Floats, person: Ints) -> Bins:
     """
     missing = np.isnan(values)
     given, who = values[~missing], person[~missing]
+    everybody = np.bincount(person) > 0
+    if np.count_nonzero(np.bincount(who)) < SMALLEST_BIN:
+        # Points for having a value at all would speak about a few: one bin holds everybody.
+        return Bins((), (_told(int(np.count_nonzero(everybody))), 0), 0)
     distinct = np.unique(given)
     wanted = (
         (distinct[:-1] + distinct[1:]) / 2
@@ -60,27 +65,51 @@ def fit_bins(values: Floats, person: Ints) -> Bins:
         else np.unique(np.quantile(given, np.linspace(0, 1, MOST_BINS + 1)[1:-1], method="lower"))
     )
     edges: list[float] = []
-    persons: list[int] = []
-    pending: Ints = np.empty(0, np.int64)
+    held: list[Bools] = []
+    pending = np.zeros(len(everybody), bool)
     bins = np.searchsorted(wanted, given, side="left")
-    by_bin = [np.unique(who[bins == b]) for b in range(len(wanted) + 1)]
-    for b, members in enumerate(by_bin):
-        pending = np.union1d(pending, members)
-        if len(pending) >= SMALLEST_BIN and b < len(wanted):
+    for b, present in enumerate(_present(bins, len(wanted) + 1, who, len(everybody))):
+        pending = pending | present
+        if np.count_nonzero(pending) >= SMALLEST_BIN and b < len(wanted):
             edges.append(float(wanted[b]))
-            persons.append(len(pending))
-            pending = np.empty(0, np.int64)
-    if len(pending) < SMALLEST_BIN and edges:
+            held.append(pending)
+            pending = np.zeros(len(everybody), bool)
+    if np.count_nonzero(pending) < SMALLEST_BIN and edges:
         # What is left over joins its neighbour; the union is counted, not the sum.
         edges.pop()
-        persons.pop()
-        last = edges[-1] if edges else -np.inf
-        pending = np.unique(who[given > last])
-    persons.append(len(pending))
-    absent = len(np.unique(person[missing]))
-    typical = int(np.searchsorted(edges, np.median(given), side="left")) if len(given) else 0
+        pending = pending | held.pop()
+    absent = int(np.count_nonzero(np.bincount(person[missing])))
     return Bins(
         tuple(edges),
-        (*persons, absent if absent >= SMALLEST_BIN else 0),
-        None if absent >= SMALLEST_BIN else typical,
+        (*(int(np.count_nonzero(h)) for h in (*held, pending)), _told(absent)),
+        None
+        if absent >= SMALLEST_BIN
+        else int(np.searchsorted(edges, np.median(given), side="left")),
+    )
+
+
+def persons_between(values: Floats, person: Ints, edges: tuple[float, ...]) -> tuple[int, ...]:
+    """Count the distinct persons of each bin between some edges, the missing ones last.
+
+    Missing values of a few persons are not counted apart (S21): they have no bin.
+    """
+    missing = np.isnan(values)
+    bins = np.searchsorted(edges, values[~missing], side="left")
+    present = _present(bins, len(edges) + 1, person[~missing], int(person.max(initial=0)) + 1)
+    absent = int(np.count_nonzero(np.bincount(person[missing])))
+    return (
+        *present.sum(axis=1).tolist(),
+        _told(absent),
+    )
+
+
+def _told(persons: int) -> int:
+    """Return a number of persons, 0 for a few: they have no bin of their own (S21)."""
+    return persons if persons >= SMALLEST_BIN else 0
+
+
+def _present(bins: Ints, number: int, who: Ints, persons: int) -> Bools:
+    """Say who has a value in which bin, shape (number, persons)."""
+    return (np.bincount(bins * persons + who, minlength=number * persons) > 0).reshape(
+        number, persons
     )

@@ -12,11 +12,15 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of 100 situations with the same estimate, about ``per_100`` (``low`` to ``high``)."""
+    """Of 100 situations with the same estimate, about ``per_100`` (``low`` to ``high``).
+
+    ``uncertain``: too few like it were seen to trust it (Venn-Abers).
+    """
 
     per_100: int
     low: int
     high: int
+    uncertain: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Signal:
     ``score`` is the model's log-odds. ``reasons`` (at most four) speak for looking at the
     situation, ``against`` speak against; ``missing`` says what the model did not have, first
     of the columns in ``absent``, one sentence each; ``other`` counts the facts left out
-    because the model was not fitted on their kind.
+    because the model was not fitted on their kind, ``withheld`` the reasons that are not
+    told because they change with the persons learnt from.
     """
 
     model: str
@@ -54,6 +59,7 @@ class Signal:
     missing: tuple[str, ...]
     absent: tuple[str, ...] = ()
     other: int = 0
+    withheld: int = 0
 
     def to_json(self) -> str:
         """Write the record as JSON, dates in ISO form."""
@@ -74,4 +80,5 @@ class Signal:
             missing=tuple(plain["missing"]),
             absent=tuple(plain.get("absent", ())),
             other=plain.get("other", 0),
+            withheld=plain.get("withheld", 0),
         )

@@ -87,10 +87,11 @@ class Run:
         self._client = client
         self._info = info
 
-    def measures(self, values: Mapping[str, float | None], step: int = 0) -> None:
-        """Log the measures that have a value; each split of one measure is a step of it."""
+    def measures(self, *steps: Mapping[str, float | None]) -> None:
+        """Log the measures that have a value; each mapping is a step: one, or one a split."""
         given = [
             Metric(key, value, self._info.start_time, step)
+            for step, values in enumerate(steps)
             for key, value in values.items()
             if value is not None and not math.isnan(value)
         ]

@@ -1,7 +1,8 @@
 """From a signed table to an explained signal; numpy and the standard library only.
 
 The explanation is exact: in an additive table, centred points are the SHAP values. Features
-of one group tell one story, so their points are added and one sentence speaks for them.
+of one group tell one story, so their points are added and one sentence speaks for them. What
+only some of the bags count among the first reasons is not told.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from features.catalogue import Feature
 from features.phrases import PHRASES, Language
 from modeles.explanation import Estimate, Reason, Signal
-from modeles.table import ModelTable
+from modeles.table import ModelTable, contributions
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,6 +26,9 @@ MOST_REASONS = 4
 MOST_AGAINST = 2
 SMALLEST_POINTS = 0.05
 """Log-odds below which a group neither speaks for nor against: about one percent."""
+
+STEADY = 0.75
+"""Share of the bags that must count a reason among the first ones for it to be told."""
 
 CANNOT_KNOW: Mapping[Language, str] = {
     "fr": (
@@ -40,6 +44,22 @@ CANNOT_KNOW: Mapping[Language, str] = {
 NOT_COUNTED: Mapping[Language, str] = {
     "fr": "Le modèle laisse de côté {} d'un type qu'il ne connaissait pas.",
     "en": "The model leaves out {} of a kind that it did not know.",
+}
+
+WITHHELD: Mapping[Language, str] = {
+    "fr": (
+        "Des raisons ne sont pas montrées : leur poids change trop selon les personnes sur "
+        "lesquelles le modèle a appris."
+    ),
+    "en": (
+        "Some reasons are not shown: their weight changes too much with the persons the model "
+        "has learnt from."
+    ),
+}
+
+UNCERTAIN: Mapping[Language, str] = {
+    "fr": "Peu de situations semblables ont été observées : l'estimation est incertaine.",
+    "en": "Few situations like this one were observed: the estimate is uncertain.",
 }
 
 
@@ -74,15 +94,20 @@ def explain(
         the model did not have.
     """
     row = values[np.newaxis, :]
-    score = float(table.scores(row)[0])
-    points = table.contributions(row)[0]
+    (points,), (total,) = table.explained(row)
+    score = float(total)
     estimate, low, high = table.calibration.probability(score)
-    told = sorted(
-        (_tell(features, values, points, group, as_of) for group in _groups(features)),
-        key=lambda reason: -reason.points,
-    )
-    reasons = tuple(r for r in told if r.points >= SMALLEST_POINTS)[:MOST_REASONS]
-    against = tuple(r for r in reversed(told) if r.points <= -SMALLEST_POINTS)[:MOST_AGAINST]
+    groups = list(dict.fromkeys(feature.group for feature in features))
+    member = np.array([[f.group == group for group in groups] for f in features], float)
+    total = points @ member
+    in_bags = np.array([contributions(bag.lines, row)[0] for bag in table.bags]) @ member
+
+    def told(sense: int, most: int) -> tuple[tuple[Reason, ...], int]:
+        first, withheld = _steady(sense * total, sense * in_bags, most)
+        return tuple(_tell(features, values, points, groups[g], as_of) for g in first), withheld
+
+    reasons, withheld = told(1, MOST_REASONS)
+    against, _ = told(-1, MOST_AGAINST)
     said = {reason.text for reason in (*reasons, *against)}
     absent = {
         feature.name: feature.sentence(float(value), as_of)
@@ -90,18 +115,25 @@ def explain(
         if feature.measure == "since_last" and np.isnan(value)
     }
     unknown = {column: text for column, text in absent.items() if text not in said}
-    return Signal(
+    kept = Signal(
         model=table.version,
         as_of=as_of,
         valid_until=valid_until,
         score=score,
-        estimate=Estimate(_per_100(estimate), _per_100(low), _per_100(high)),
+        estimate=Estimate(
+            _per_100(estimate),
+            _per_100(low),
+            _per_100(high),
+            uncertain=table.calibration.uncertain(score),
+        ),
         reasons=reasons,
         against=against,
-        missing=(*unknown.values(), *_limits(other, "fr")),
         absent=tuple(unknown),
         other=other,
+        withheld=withheld,
+        missing=(),
     )
+    return replace(kept, missing=(*unknown.values(), *_limits(kept, "fr")))
 
 
 def reword(signal: Signal, features: Sequence[Feature], language: Language = "fr") -> Signal:
@@ -119,7 +151,7 @@ def reword(signal: Signal, features: Sequence[Feature], language: Language = "fr
         other words than today's, or without its count, stays as it is.
     """
     known = {feature.name: feature for feature in features}
-    limits = dict(zip(_limits(signal.other, "fr"), _limits(signal.other, language), strict=True))
+    limits = dict(zip(_limits(signal, "fr"), _limits(signal, language), strict=True))
 
     def told(frozen: str, column: str, value: float | None) -> str:
         if column not in known:
@@ -140,15 +172,37 @@ def reword(signal: Signal, features: Sequence[Feature], language: Language = "fr
     )
 
 
-def _limits(other: int, language: Language) -> tuple[str, ...]:
-    """Say what every signal leaves out: events of unknown kinds, and all that has no record."""
+def _limits(signal: Signal, language: Language) -> tuple[str, ...]:
+    """Say what this signal leaves out, and what every signal does."""
     words = PHRASES[language]
-    left_out = (NOT_COUNTED[language].format(words.count(other, *words.events)),) if other else ()
-    return (*left_out, CANNOT_KNOW[language])
+    said = []
+    if signal.other:
+        said.append(NOT_COUNTED[language].format(words.count(signal.other, *words.events)))
+    if signal.withheld:
+        said.append(WITHHELD[language])
+    if signal.estimate.uncertain:
+        said.append(UNCERTAIN[language])
+    return (*said, CANNOT_KNOW[language])
 
 
-def _groups(features: Sequence[Feature]) -> list[str]:
-    return list(dict.fromkeys(feature.group for feature in features))
+def _steady(points: Floats, in_bags: Floats, most: int) -> tuple[list[int], int]:
+    """Choose the groups that weigh most, and count those withheld as unsteady.
+
+    Parameters
+    ----------
+    points
+        Of each group in the model, shape (groups,), positive where it speaks in this sense.
+    in_bags
+        The same in each bag, shape (bags, groups).
+    most
+        How many are told at most: a group that fewer than three bags in four count among so
+        many first ones is withheld.
+    """
+    first = [g for g in np.argsort(-points, kind="stable")[:most] if points[g] >= SMALLEST_POINTS]
+    rank = np.argsort(np.argsort(-in_bags, axis=1, kind="stable"), axis=1)
+    counted = (rank < most) & (in_bags >= SMALLEST_POINTS)
+    steady = [int(g) for g in first if counted[:, g].mean() >= STEADY]
+    return steady, len(first) - len(steady)
 
 
 def _tell(

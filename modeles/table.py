@@ -5,8 +5,9 @@ a line) that the value falls in. Its points are centred on the training rows, so
 contribution *is* the SHAP value. Reading and scoring need numpy and the standard library,
 nothing else; no pickle is ever opened.
 
-The file ``table.json`` is ``{"table": …, "signature": …}``; the signature (Ed25519) is over
-the canonical JSON of ``table``, and :attr:`ModelTable.hash` is its SHA-256.
+The file ``table.json`` is ``{"table": …, "signature": …}``, as ``table.schema.json`` beside
+this module publishes it; the signature (Ed25519) is over the canonical JSON of ``table``, and
+:attr:`ModelTable.hash` is its SHA-256.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +29,22 @@ from features.errors import RebondError
 from features.french import count
 
 Floats = npt.NDArray[np.float64]
-FORMAT = "rebond-table/1"
+FORMAT = "rebond-table/2"
+WIDE_RANGE = 0.10
+"""A Venn-Abers range beyond which an estimate is said to be uncertain: 10 in 100."""
+
+SHAPES = ("steps", "line")
+SCALES = ("linear", "log1p")
+COUNTED = {"faits": ("fait", "faits"), "jours": ("jour", "jours")}
+"""Units whose values are whole numbers, as they are said."""
+WITHOUT = "sans valeur"
+
+_KNOTS = 2
 _SHOWN = 100
-_COUNTED = {"faits": ("fait", "faits"), "jours": ("jour", "jours")}
+_SHOWN_EDGES = 5
+
+
+L = TypeVar("L", bound="Line")
 
 
 class UnreadableTable(RebondError):
@@ -37,17 +52,76 @@ class UnreadableTable(RebondError):
 
 
 @dataclass(frozen=True)
-class TableFeature:
-    """One line of the table.
+class Line:
+    """The arithmetic of one line: where a value stands, and the points there.
 
     Attributes
     ----------
+    column
+        Which column of the matrix: the place in the protocol's catalogue.
     shape
         ``steps``: ``edges`` (k,) cut the axis into k + 1 bins, value <= edge falls left;
         ``points`` (k + 1,). ``line``: ``edges`` are two knots, ``points`` the values there,
         straight between and level outside, on the axis given by ``scale``.
     missing
         Points where there is no value.
+    """
+
+    column: int
+    shape: Literal["steps", "line"]
+    scale: Literal["linear", "log1p"]
+    edges: tuple[float, ...]
+    points: tuple[float, ...]
+    missing: float
+
+    @property
+    def slope(self) -> float:
+        """Points per unit of the axis between the two knots of a ``line``."""
+        (low, high), (first, last) = self.edges, self.points
+        return (last - first) / (high - low)
+
+    def __post_init__(self) -> None:
+        """Refuse a line that cannot be added up.
+
+        Raises
+        ------
+        UnreadableTable
+            Points that do not fit its edges, edges out of order, or what is no number.
+        """
+        wanted = len(self.edges) + 1 if self.shape == "steps" else _KNOTS
+        fits = len(self.points) == wanted and (self.shape == "steps" or len(self.edges) == _KNOTS)
+        known = self.shape in SHAPES and self.scale in SCALES and self.column >= 0
+        numbers = all(math.isfinite(n) for n in (*self.edges, *self.points, self.missing))
+        if not (fits and known and numbers and all(a < b for a, b in pairwise(self.edges))):
+            raise UnreadableTable(
+                f"a line of column {self.column} cannot be added up: {self.shape} on a "
+                f"{self.scale} axis with edges {list(self.edges)[:_SHOWN_EDGES]} and "
+                f"{len(self.points)} points; train again."
+            )
+
+    def contribution(self, values: Floats) -> Floats:
+        """Return the points of each value, shape (n,)."""
+        if self.shape == "steps":
+            # NaN sorts behind every edge; what it finds there is replaced below.
+            points = np.array(self.points)[np.array(self.edges).searchsorted(values, side="left")]
+        else:
+            (low, high), (first, last) = self.edges, self.points
+            axis = np.log1p(np.maximum(values, 0.0)) if self.scale == "log1p" else values
+            # Written out, so that every reader on every machine rounds the same way.
+            between = first + self.slope * (np.minimum(np.maximum(axis, low), high) - low)
+            points = np.where(axis < high, between, last)
+        result: Floats = np.where(np.isnan(values), self.missing, points)
+        return result
+
+
+@dataclass(frozen=True)
+class TableFeature(Line):
+    """One line of the table, and what it says.
+
+    Attributes
+    ----------
+    name
+        The feature, as the catalogue of the protocol names it.
     persons
         How many training persons stand in each bin (for a line: below, between, above the
         knots), then the missing ones.
@@ -58,71 +132,85 @@ class TableFeature:
     wording: str
     reason: str
     unit: str
-    shape: Literal["steps", "line"]
-    scale: Literal["linear", "log1p"]
-    edges: tuple[float, ...]
-    points: tuple[float, ...]
-    missing: float
     persons: tuple[int, ...]
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Say where each of ``points`` stands: ``jusqu'à 2 jours``, ``plus de 2 jours``."""
+        """Say where each of ``points`` stands: ``jusqu'à 2 jours``, ``de 3 à 5 jours``."""
         if self.unit == "oui ou non" and self.shape == "steps" and len(self.edges) == 1:
             return "non", "oui"
+        if not self.edges:
+            return ("toute valeur",)
+        if self.unit in COUNTED and self.shape == "steps":
+            return self._whole_places()
         on_axis = math.expm1 if self.scale == "log1p" else float
         edges = [self._number(on_axis(edge)) for edge in self.edges]
         if self.shape == "line":
             return f"jusqu'à {edges[0]}", f"à partir de {edges[-1]}"
-        if not edges:
-            return ("toute valeur",)
         between = [f"plus de {low}, jusqu'à {high}" for low, high in pairwise(edges)]
         return f"jusqu'à {edges[0]}", *between, f"plus de {edges[-1]}"
 
+    def _whole_places(self) -> tuple[str, ...]:
+        # Between whole numbers an edge means the lower one: 2.5 days is "up to 2 days".
+        edges = [math.floor(edge) for edge in self.edges]
+        first, last = f"jusqu'à {self._number(edges[0])}", f"plus de {self._number(edges[-1])}"
+        if self.unit == "faits" and not edges[0] and ".trend" not in self.name:
+            # A trend of 0 is no absence: there, 0 is a number like another.
+            first, last = "aucun fait", last if edges[-1] else "au moins 1 fait"
+        between = [
+            self._number(high)
+            if high == low + 1
+            else f"de {str(low + 1).replace('-', '−')} à {self._number(high)}"
+            for low, high in pairwise(edges)
+        ]
+        return first, *between, last
+
     def _number(self, value: float) -> str:
-        if self.unit in _COUNTED:
-            # Between whole numbers an edge means the lower one: 2.5 days is "up to 2 days".
-            whole = math.floor(value) if self.shape == "steps" else round(value)
-            return count(whole, *_COUNTED[self.unit]).replace("-", "−")
+        if self.unit in COUNTED:
+            return count(round(value), *COUNTED[self.unit]).replace("-", "−")
         return f"{value:.4g}".replace(".", ",").replace("-", "−")
 
     def lines(self) -> tuple[tuple[str, float], ...]:
         """Return (where, points) from the lowest value to the missing one, to be read."""
-        return (*zip(self.places, self.points, strict=True), ("sans valeur", self.missing))
-
-    def contribution(self, values: Floats) -> Floats:
-        """Return the points of each value, shape (n,)."""
-        given = np.where(np.isnan(values), 0.0, values)
-        if self.shape == "steps":
-            points = np.asarray(self.points)[np.searchsorted(self.edges, given, side="left")]
-        else:
-            axis = np.log1p(np.maximum(given, 0.0)) if self.scale == "log1p" else given
-            points = np.interp(axis, self.edges, self.points)
-        result: Floats = np.where(np.isnan(values), self.missing, points)
-        return result
+        return (*zip(self.places, self.points, strict=True), (WITHOUT, self.missing))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The map from score to probability, with a household-resampled band.
+    """The map from score to probability, how sure it is, and where it cannot say.
 
     Log-odds are ``slope × score + intercept``, and ``bend`` more per point of score above
-    ``knot``. ``grid`` holds (score, low, high): between them the band is interpolated.
+    ``knot``. ``band`` holds (score, low, high): the household-resampled 95% interval of the
+    frequency. ``venn_abers`` holds (score, low, high): what one more case would make of the
+    frequency if it came out one way or the other; no interval, but where it is
+    wide too little like it was seen. Between its rows each is interpolated.
     """
 
     slope: float
     intercept: float
     knot: float
     bend: float
-    grid: tuple[tuple[float, float, float], ...]
+    band: tuple[tuple[float, float, float], ...]
+    venn_abers: tuple[tuple[float, float, float], ...]
 
     def probability(self, score: float) -> tuple[float, float, float]:
-        """Return estimate, low and high, each between 0 and 1."""
+        """Return estimate, low and high, each between 0 and 1.
+
+        Where the map leaves what was found, the estimate is the nearest end of the band.
+        """
+        low, high = _between(self.band, score)
         middle = float(self.probabilities(np.array([score]))[0])
-        at = [point[0] for point in self.grid]
-        low = float(np.interp(score, at, [point[1] for point in self.grid]))
-        high = float(np.interp(score, at, [point[2] for point in self.grid]))
-        return middle, min(low, middle), max(high, middle)
+        return min(max(middle, low), high), low, high
+
+    def one_more_case(self, score: float) -> tuple[float, float]:
+        """Return what one more case of either outcome would make of the frequency here."""
+        return _between(self.venn_abers, score)
+
+    def uncertain(self, score: float) -> bool:
+        """Say whether too little like this score was seen to trust its estimate."""
+        low, high = self.one_more_case(score)
+        seen = self.venn_abers[0][0] <= score <= self.venn_abers[-1][0]
+        return not seen or high - low > WIDE_RANGE
 
     def probabilities(self, scores: Floats) -> Floats:
         """Return the estimates of many scores, shape (n,)."""
@@ -142,18 +230,23 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Bag:
-    """One resampled fit on the same bins; it has not seen the households of its fold."""
+    """One resampled fit; it has not seen the households of its fold."""
 
     intercept: float
-    points: tuple[tuple[float, ...], ...]
-    missing: tuple[float, ...]
+    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
 class ModelTable:
     """One model, whole: everything that scoring, explaining and auditing it needs.
 
-    ``codes`` are those it was fitted on: events of any other are counted apart, in no feature.
+    Attributes
+    ----------
+    point
+        Log-odds of one whole point, a short binary fraction so that equal totals are equal
+        scores to the last bit; None where the points of the lines are log-odds themselves.
+    codes
+        Those it was fitted on: events of any other are counted apart, in no feature.
     """
 
     version: str
@@ -161,6 +254,7 @@ class ModelTable:
     outcome: str
     horizon_days: int
     intercept: float
+    point: float | None
     features: tuple[TableFeature, ...]
     calibration: Calibration
     cut: float
@@ -171,37 +265,40 @@ class ModelTable:
     bags: tuple[Bag, ...]
 
     def contributions(self, values: Floats) -> Floats:
-        """Return the points of each feature, shape (rows, features)."""
-        return np.column_stack([f.contribution(values[:, i]) for i, f in enumerate(self.features)])
+        """Return the points of each column, shape (rows, columns); 0 where no line looks."""
+        return contributions(self.features, values)
 
     def scores(self, values: Floats) -> Floats:
         """Return the log-odds of each row, shape (rows,); the same alone or in a batch."""
-        return self._add_up(self.intercept, self.features, values)
+        return add_up(self.intercept, self.features, values)
+
+    def explained(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return contributions and scores, the same, in one look at each line."""
+        return explained(self.intercept, self.features, values)
+
+    def bag_scores(self, values: Floats) -> Floats:
+        """Return each bag's log-odds, shape (rows, bags)."""
+        return bag_scores(self.bags, values)
 
     def indistinguishable(self, score: float) -> tuple[float, float]:
         """Return the scores whose estimate lies in this score's band: it cannot be told apart."""
         _, low, high = self.calibration.probability(score)
         return min(self.calibration.score(low), score), max(self.calibration.score(high), score)
 
-    def bag_scores(self, values: Floats) -> Floats:
-        """Return each bag's log-odds, shape (rows, bags)."""
-        return np.column_stack(
-            [self._add_up(bag.intercept, self._features_of(bag), values) for bag in self.bags]
-        )
+    def whole_points(self, feature: TableFeature) -> tuple[int, ...] | None:
+        """Return the whole points of a line, the missing ones last; None if it has none.
 
-    def _features_of(self, bag: Bag) -> tuple[TableFeature, ...]:
-        return tuple(
-            replace(f, points=points, missing=missing)
-            for f, points, missing in zip(self.features, bag.points, bag.missing, strict=True)
-        )
+        The lowest is 0, so that points are only ever added.
+        """
+        if self.point is None:
+            return None
+        points = np.array([*feature.points, feature.missing])
+        return tuple(np.rint((points - points.min()) / self.point).astype(int).tolist())
 
-    @staticmethod
-    def _add_up(intercept: float, features: Sequence[TableFeature], values: Floats) -> Floats:
-        # Column by column: the sum has one order, so one row and a million agree bit for bit.
-        total = np.full(len(values), intercept)
-        for column, feature in enumerate(features):
-            total += feature.contribution(values[:, column])
-        return total
+    @property
+    def start(self) -> float:
+        """Log-odds before a whole point is added: what a total of 0 stands for."""
+        return self.intercept + sum(min(*f.points, f.missing) for f in self.features)
 
     def canonical(self) -> bytes:
         """Return the bytes that are hashed and signed."""
@@ -211,6 +308,42 @@ class ModelTable:
     def hash(self) -> str:
         """SHA-256 (hex) of the canonical bytes."""
         return hashlib.sha256(self.canonical()).hexdigest()
+
+
+def contributions(lines: Sequence[Line], values: Floats) -> Floats:
+    """Return the points of each column of ``values``, shape (rows, columns)."""
+    return explained(0.0, lines, values)[0]
+
+
+def explained(intercept: float, lines: Sequence[Line], values: Floats) -> tuple[Floats, Floats]:
+    """Return the points of each column, shape (rows, columns), and the log-odds, (rows,)."""
+    found, total = np.zeros(values.shape), np.full(len(values), intercept)
+    for line in lines:
+        points = line.contribution(values[:, line.column])
+        found[:, line.column] += points
+        total += points
+    return found, total
+
+
+def add_up(intercept: float, lines: Sequence[Line], values: Floats) -> Floats:
+    """Return the log-odds of each row, shape (rows,).
+
+    Line by line: the sum has one order, so one row and a million agree bit for bit.
+    """
+    total = np.full(len(values), intercept)
+    for line in lines:
+        total += line.contribution(values[:, line.column])
+    return total
+
+
+def bag_scores(bags: Sequence[Bag], values: Floats) -> Floats:
+    """Return each bag's log-odds, shape (rows, bags)."""
+    return np.column_stack([add_up(bag.intercept, bag.lines, values) for bag in bags])
+
+
+def _between(grid: tuple[tuple[float, float, float], ...], score: float) -> tuple[float, float]:
+    at, low, high = zip(*grid, strict=True)
+    return float(np.interp(score, at, low)), float(np.interp(score, at, high))
 
 
 def sigmoid(log_odds: Floats) -> Floats:
@@ -223,7 +356,10 @@ def write_table(table: ModelTable, path: Path, sign: Callable[[bytes], str]) -> 
     """Write a signed table file."""
     body = json.loads(table.canonical())
     envelope = {"table": body, "signature": sign(table.canonical())}
-    path.write_text(json.dumps(envelope, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(envelope, indent=1, ensure_ascii=False)
+    # A list of numbers is read along the line, not down the page.
+    text = re.sub(r"\[[^][{}]*\]", lambda found: re.sub(r"\n\s*", " ", found[0]), text)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def read_table(path: Path, verify: Callable[[bytes, str], None]) -> ModelTable:
@@ -232,7 +368,7 @@ def read_table(path: Path, verify: Callable[[bytes, str], None]) -> ModelTable:
     Raises
     ------
     UnreadableTable
-        Missing, not a table, or of another format.
+        Missing, not a table, of another format, or with a line that cannot be added up.
     features.keys.ForgedSignature
         Changed since it was signed.
     """
@@ -242,6 +378,7 @@ def read_table(path: Path, verify: Callable[[bytes, str], None]) -> ModelTable:
         if body.pop("format") != FORMAT:
             raise UnreadableTable(f"{path.name} is not a {FORMAT} file; train again.")
         table = _table(body)
+        signed = table.canonical()
     except FileNotFoundError as error:
         raise UnreadableTable(
             f"there is no model {path.parent.name}: `rebond train` prints the versions it made."
@@ -251,34 +388,46 @@ def read_table(path: Path, verify: Callable[[bytes, str], None]) -> ModelTable:
         raise UnreadableTable(
             f"{path.name} is not a {FORMAT} file ({found}); train again."
         ) from error
-    verify(table.canonical(), signature)
+    verify(signed, signature)
     return table
 
 
-def _table(body: dict[str, Any]) -> ModelTable:
-    def feature(plain: dict[str, Any]) -> TableFeature:
-        numbers = {k: tuple(plain[k]) for k in ("edges", "points", "persons")}
-        return TableFeature(**{**plain, **numbers})
+def schema() -> dict[str, Any]:
+    """Return the published JSON Schema of ``table.json`` (draft 2020-12)."""
+    found: dict[str, Any] = json.loads(
+        Path(__file__).with_name("table.schema.json").read_text(encoding="utf-8")
+    )
+    return found
 
-    calibration = body["calibration"]
+
+def _table(body: dict[str, Any]) -> ModelTable:
     return ModelTable(
         **{
             **body,
-            "features": tuple(feature(f) for f in body["features"]),
+            "features": tuple(_line(TableFeature, f) for f in body["features"]),
             "codes": tuple(body["codes"]),
             "calibration": Calibration(
-                calibration["slope"],
-                calibration["intercept"],
-                calibration["knot"],
-                calibration["bend"],
-                tuple((p[0], p[1], p[2]) for p in calibration["grid"]),
+                **{
+                    **body["calibration"],
+                    "band": _rows(body["calibration"]["band"]),
+                    "venn_abers": _rows(body["calibration"]["venn_abers"]),
+                }
             ),
             "bags": tuple(
-                Bag(b["intercept"], tuple(tuple(p) for p in b["points"]), tuple(b["missing"]))
-                for b in body["bags"]
+                Bag(**{**bag, "lines": tuple(_line(Line, line) for line in bag["lines"])})
+                for bag in body["bags"]
             ),
         }
     )
+
+
+def _line(kind: type[L], plain: dict[str, Any]) -> L:
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+    return kind(**given)
+
+
+def _rows(plain: list[list[float]]) -> tuple[tuple[float, float, float], ...]:
+    return tuple((at, low, high) for at, low, high in plain)
 
 
 def _canonical(plain: dict[str, Any]) -> bytes:

@@ -1,28 +1,36 @@
-"""One training, from a study to registered, signed tables.
+"""One training, from its studies to registered, signed tables.
 
-Every family is fitted on the past and measured on later dates, beside naive rules and one
-black box. A model may be promoted only if it beats every naive rule; the chosen one is the
-simplest within one person-clustered standard error of the best.
+Families are tried on rolling origins, fitted on the past of the test and measured on it,
+beside naive rules and one black box. A model may be promoted only if it beats every naive
+rule and its list does not hang on ties; the chosen one is the simplest of those within one
+household-clustered standard error of the best.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from features.catalogue import Feature, catalogue
-from features.point_in_time import Matrix
+from features.errors import RebondError
+from modeles.allocation import signal_places
 from modeles.baselines import naive_rules
+from modeles.batch import bag_scores
+from modeles.boosting import BlackBox
 from modeles.calibrate import calibrate
-from modeles.families import Additive, AdditiveFamily, BlackBox, Logistic, Training, unseen
+from modeles.candidates import Candidate, SplitMeasure
+from modeles.families import AdditiveFamily, Training, unseen
 from modeles.measures import (
+    WIDE_TIES,
     AucSample,
-    Discrimination,
     Listing,
+    agreement,
     auc_sample,
     beats,
     capacity_cut,
@@ -30,50 +38,32 @@ from modeles.measures import (
     list_at_capacity,
 )
 from modeles.registry import Registry, TrainedOn
-from modeles.table import Calibration, ModelTable, write_table
-from modeles.validation import Study
+from modeles.selection import (
+    SEARCH,
+    Trial,
+    numbered,
+    settle,
+    simplest,
+    training_rows,
+    try_out,
+)
+from modeles.table import ModelTable, write_table
+from modeles.validation import HALVES, Study
 
 Floats = npt.NDArray[np.float64]
 
-FAMILIES: tuple[AdditiveFamily, ...] = (Logistic(), Additive())
-"""From simple to less simple: the order in which the chosen rule prefers them."""
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """One family, rule or yardstick as measured on the test dates."""
-
-    family: str
-    version: str | None
-    promotable: bool
-    why_not: str
-    discrimination: Discrimination
-    listing: Listing
-    auc_standard_error: float
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the candidate under the contract's keys."""
-        return {
-            "family": self.family,
-            "version": self.version,
-            "promotable": self.promotable,
-            "why_not": self.why_not,
-            "auc": self.discrimination.auc,
-            "auc_standard_error": self.auc_standard_error,
-            "average_precision": self.discrimination.average_precision,
-            "precision_at_capacity": _finite(self.listing.precision),
-            "recall_at_capacity": _finite(self.listing.recall),
-            "brier": self.discrimination.brier,
-            "ece": self.discrimination.ece,
-        }
+class VersionTaken(RebondError):
+    """A version that the registry gives is in the folder of models already."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
     """What one training made; ``chosen`` is a version, or None if nothing beat the rules.
 
-    ``other`` counts facts of test rows whose code was unknown when the test began: they are
-    in no feature.
+    ``selected_on`` counts the rolling origins that the choice was made on; 0: history was too
+    short for any, so that the choice looked at the test. ``other`` counts facts of test rows
+    whose code was unknown when the test began: they are in no feature.
     """
 
     rows: int
@@ -82,6 +72,7 @@ class TrainingResult:
     base_rate: float
     test_from: str
     test_dates: int
+    selected_on: int
     other: int
     chosen: str | None
     candidates: tuple[Candidate, ...]
@@ -89,139 +80,168 @@ class TrainingResult:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What a training is told beside the data.
+
+    Attributes
+    ----------
+    sign
+        Signs the tables.
+    draw_key
+        Key of the draws that break ties on the lists.
+    hashes
+        SHA-256 of the data trained on and of the code that trains.
+    seed
+        Seeds every fit and every resampling.
+    search
+        What is tried.
+    """
+
+    sign: Callable[[bytes], str]
+    draw_key: bytes
+    hashes: Mapping[str, str]
+    seed: int
+    search: tuple[AdditiveFamily, ...] = SEARCH
+
+
+@dataclass(frozen=True)
+class _Test:
+    """The test rows, and what everything is measured against there."""
+
+    study: Study
+    recipe: Recipe
+
+    @cached_property
+    def truth(self) -> Floats:
+        label: Floats = self.study.test.cohort["label"].to_numpy(float)
+        return label
+
+    @cached_property
+    def household(self) -> npt.NDArray[np.int64]:
+        return numbered(self.study.test, "household")
+
+    def auc(self, scores: Floats) -> AucSample:
+        return auc_sample(self.truth, scores, self.household)
+
+    def listing(self, scores: Floats, model: str, cut: float, *, ties: bool = True) -> Listing:
+        return list_at_capacity(
+            self.study.test.cohort,
+            scores,
+            self.study.protocol.capacity,
+            self.recipe.draw_key,
+            model,
+            cut,
+            ties=ties,
+        )
+
+
+@dataclass(frozen=True)
 class _Fitted:
+    """One family on the test: its table without version, and how it compares."""
+
     family: AdditiveFamily
+    trial: Trial | None
     table: ModelTable
     scores: Floats
     auc: AucSample
-    discrimination: Discrimination
-    losing_to: tuple[str, ...]
+    why_not: str
 
     @property
-    def reason(self) -> str:
-        return f"does not beat {', '.join(self.losing_to)}" if self.losing_to else ""
+    def selected_by(self) -> AucSample:
+        """What the choice looks at: the origins, or else the test."""
+        return self.auc if self.trial is None else self.trial.auc
 
 
 def train(
-    study: Study,
+    studies: Sequence[Study],
+    recipe: Recipe,
     *,
     registry: Registry,
     folder: Callable[[str], Path],
-    sign: Callable[[bytes], str],
-    draw_key: bytes,
-    data_hash: str,
-    seed: int,
     progress: Callable[[str], None],
 ) -> TrainingResult:
-    """Fit, measure, select, register and sign.
+    """Try, fit, measure, choose, register and sign.
 
     Parameters
     ----------
-    study
-        Training and test rows.
+    studies
+        The rolling origins in the order of time, then the test
+        (:func:`modeles.validation.build_studies`).
+    recipe
+        How to train.
     registry
         Where runs and versions are kept.
     folder
         Gives the folder of a version; ``table.json`` is written there.
-    sign
-        Signs the table.
-    draw_key
-        Key of the draws that break ties on the lists.
-    data_hash
-        SHA-256 of the data trained on.
-    seed
-        Seeds every fit and every resampling.
     progress
         Told what is being done, one short line at a time.
     """
-    features = catalogue(study.protocol)
-    label = study.train.cohort["label"].to_numpy(float).astype(np.int64)
-    training = Training(
-        features,
-        study.train.values,
-        label,
-        _numbered(study.train, "person"),
-        _numbered(study.train, "household"),
-        study.train_fold,
-        seed,
-    )
-    truth = study.test.cohort["label"].to_numpy(float)
-    tested = _numbered(study.test, "household")
-
-    rules = naive_rules(features, study.train, study.test)
-    rule_auc = {name: auc_sample(truth, s, tested) for name, s in rules.items()}
+    *origins, study = studies
+    trials = try_out(recipe.search, origins, recipe.seed, progress)
+    test = _Test(study, recipe)
+    training = training_rows(study, recipe.seed)
+    rules = naive_rules(training.features, study.train, study.test)
+    rule_auc = {name: test.auc(scores) for name, scores in rules.items()}
     fitted = [
-        _fit(family, study, training, features, rule_auc, data_hash, seed, progress)
-        for family in FAMILIES
+        _fit(family, trial, test, training, rule_auc, progress)
+        for family, trial in settle(recipe.search, trials)
     ]
-    box = unseen(BlackBox().fit_and_score(training, study.test.values, progress), study.test_fold)
+    box = BlackBox().judge(training, study.test.values, study.test_fold, progress)
+    box_auc = test.auc(box).auc
     chosen = _choose(fitted)
 
-    candidates, tables, chosen_version = [], [], None
     shared = {
         "protocol": study.protocol.hash,
-        "data": data_hash,
+        **recipe.hashes,
         "test_from": study.test_from.isoformat(),
-        "seed": seed,
-        "rows": len(label),
-        "features": len(features),
+        "seed": recipe.seed,
+        "rows": len(training.label),
+        "features": len(training.features),
     }
-    trained_on = TrainedOn(study.protocol.name, data_hash)
+    trained_on = TrainedOn(study.protocol.name, recipe.hashes["data"])
+    for trial in trials:
+        tried = {**shared, "setting": trial.family.setting, "measured_on": "origins"}
+        with registry.run(trial.family.name, tried, trained_on) as run:
+            run.measures(*({"auc": auc} for auc in trial.splits))
+    candidates, tables, chosen_version = [], [], None
     for fit in fitted:
-        progress(f"{fit.family.name}: lists at capacity")
-        with registry.run(fit.family.name, shared, trained_on) as run:
+        progress(f"{fit.family.name}: signing and registering")
+        parameters = {**shared, "setting": fit.family.setting, "measured_on": "test"}
+        with registry.run(fit.family.name, parameters, trained_on) as run:
             version = run.register(
                 {
                     "family": fit.family.name,
                     "protocol": study.protocol.hash,
-                    "data": data_hash,
+                    "data": recipe.hashes["data"],
                     "test_from": study.test_from.isoformat(),
                     "chosen": str(fit is chosen).lower(),
                 }
             )
             table = replace(fit.table, version=version)
-            listing = _listing(study, fit.scores, draw_key, version, table.cut)
-            candidate = Candidate(
-                fit.family.name,
-                version,
-                not fit.losing_to,
-                fit.reason,
-                fit.discrimination,
-                listing,
-                fit.auc.standard_error,
-            )
+            candidate = _candidate(fit, table, origins, test, box_auc)
             run.measures(_numbers(candidate))
-            target = folder(version)
-            target.mkdir(parents=True, exist_ok=True)
-            write_table(table, target / "table.json", sign)
-            run.table(target / "table.json", [feature.name for feature in table.features])
+            target = _made(folder(version))
+            write_table(table, target / "table.json", recipe.sign)
+            run.table(target / "table.json", [feature.name for feature in training.features])
             registry.tag(version, {"table": table.hash})
         candidates.append(candidate)
         tables.append(table)
         if fit is chosen:
             chosen_version = version
-    others = {BlackBox.name: box, **rules}
-    for name, scores in others.items():
-        auc = rule_auc.get(name) or auc_sample(truth, scores, tested)
-        candidate = Candidate(
-            name,
-            None,
-            False,
-            "yardstick, never promotable" if name == BlackBox.name else "naive rule",
-            discrimination(truth, scores, None),
-            _listing(study, scores, draw_key, name, np.inf),
-            auc.standard_error,
-        )
-        with registry.run(name, shared, trained_on) as run:
+    for name, scores in {BlackBox.name: box, **rules}.items():
+        progress(f"{name}: lists at capacity")
+        candidate = _beside(name, scores, test, box_auc)
+        with registry.run(name, {**shared, "measured_on": "test"}, trained_on) as run:
             run.measures(_numbers(candidate))
         candidates.append(candidate)
     return TrainingResult(
-        rows=len(label),
+        rows=len(training.label),
         persons=study.train.cohort["person"].nunique(),
-        features=len(features),
-        base_rate=float(label.mean()),
+        features=len(training.features),
+        base_rate=float(training.label.mean()),
         test_from=study.test_from.isoformat(),
         test_dates=study.test.cohort["as_of"].nunique(),
+        selected_on=len(origins),
         other=int(study.test.other.sum()),
         chosen=chosen_version,
         candidates=tuple(candidates),
@@ -231,83 +251,158 @@ def train(
 
 def unseen_scores(table: ModelTable, study: Study) -> Floats:
     """Recompute a model's scores on the test rows, each from what had not seen the household."""
-    return unseen(table.bag_scores(study.test.values), study.test_fold)
+    return unseen(bag_scores(table.bags, study.test.values), study.test_fold)
 
 
 def _fit(
     family: AdditiveFamily,
-    study: Study,
+    trial: Trial | None,
+    test: _Test,
     training: Training,
-    features: tuple[Feature, ...],
     rule_auc: Mapping[str, AucSample],
-    data_hash: str,
-    seed: int,
     progress: Callable[[str], None],
 ) -> _Fitted:
-    lines = family.fit(training, progress)
-    outcome = study.protocol.outcome
-    drawn = ModelTable(
+    study, recipe = test.study, test.recipe
+    fit = family.fit(training, progress)
+    progress(f"{family.name}: calibration on people each bag had not seen")
+    held_out = unseen(bag_scores(fit.bags, training.values), training.fold)
+    table = ModelTable(
         version="",
         family=family.name,
-        outcome=outcome.label,
-        horizon_days=outcome.horizon_days,
-        intercept=lines.intercept,
-        features=lines.features,
-        calibration=Calibration(1.0, 0.0, 0.0, 0.0, ()),
+        outcome=study.protocol.outcome.label,
+        horizon_days=study.protocol.outcome.horizon_days,
+        intercept=fit.intercept,
+        point=fit.point,
+        features=fit.features,
+        calibration=calibrate(held_out, training.label, training.household, recipe.seed),
         cut=0.0,
         trained_until=study.test_from.isoformat(),
         test_from=study.test_from.isoformat(),
-        hashes={"protocol": study.protocol.hash, "data": data_hash},
+        hashes={"protocol": study.protocol.hash, **recipe.hashes},
         codes=tuple(sorted(study.vocabulary)),
-        bags=lines.bags,
+        bags=fit.bags,
     )
-    progress(f"{family.name}: calibration on people each bag had not seen")
-    held_out = unseen(drawn.bag_scores(training.values), training.fold)
     table = replace(
-        drawn,
-        calibration=calibrate(held_out, training.label, training.household, seed),
+        table,
         cut=capacity_cut(
-            study.test.cohort, drawn.scores(study.test.values), study.protocol.capacity
+            study.test.cohort, table.scores(study.test.values), study.protocol.capacity
         ),
     )
+    progress(f"{family.name}: lists at capacity")
     scores = unseen_scores(table, study)
-    truth = study.test.cohort["label"].to_numpy(float)
-    auc = auc_sample(truth, scores, _numbered(study.test, "household"))
-    return _Fitted(
-        family,
-        table,
-        scores,
-        auc,
-        discrimination(truth, scores, table.calibration.probabilities(scores)),
-        tuple(name for name, won in beats(auc, rule_auc, seed).items() if not won),
-    )
+    auc = test.auc(scores)
+    losing_to = [name for name, won in beats(auc, rule_auc, recipe.seed).items() if not won]
+    why_not = ""
+    if losing_to:
+        why_not = f"does not beat {', '.join(losing_to)}"
+    else:
+        spread = test.listing(scores, family.name, table.cut).tie_spread
+        if spread > WIDE_TIES:
+            why_not = f"leaves its list to the draw: ties alone move precision by {spread:.2f}"
+    return _Fitted(family, trial, table, scores, auc, why_not)
 
 
 def _choose(fitted: Sequence[_Fitted]) -> _Fitted | None:
-    """Take the simplest promotable model within one standard error of the best."""
-    promotable = [fit for fit in fitted if not fit.losing_to]
+    promotable = [fit for fit in fitted if not fit.why_not]
     if not promotable:
         return None
-    best = max(promotable, key=lambda fit: fit.discrimination.auc)
-    slack = best.auc.standard_error
-    return next(
-        fit for fit in promotable if fit.discrimination.auc >= best.discrimination.auc - slack
+    return promotable[simplest([fit.selected_by for fit in promotable])]
+
+
+def _made(folder: Path) -> Path:
+    """Make the folder of a version, which is never one that was there."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise VersionTaken(
+            f"there is a model {folder.name} already, which the registry does not know: put back "
+            "the registry, or move that model away."
+        ) from error
+    return folder
+
+
+def _beside(name: str, scores: Floats, test: _Test, box_auc: float) -> Candidate:
+    """Measure a naive rule or the yardstick on the test."""
+    auc = test.auc(scores)
+    return Candidate(
+        family=name,
+        setting="",
+        version=None,
+        promotable=False,
+        why_not="yardstick, never promotable" if name == BlackBox.name else "naive rule",
+        discrimination=discrimination(test.truth, scores, None),
+        # Whoever is never promoted need not say how much of the list was drawn.
+        listing=test.listing(scores, name, np.inf, ties=False),
+        auc_standard_error=auc.standard_error,
+        splits=(),
+        agreement=None,
+        gap=box_auc - auc.auc,
     )
 
 
-def _listing(study: Study, scores: Floats, key: bytes, model: str, cut: float) -> Listing:
-    return list_at_capacity(study.test.cohort, scores, study.protocol.capacity, key, model, cut)
+def _candidate(
+    fit: _Fitted, table: ModelTable, origins: Sequence[Study], test: _Test, box_auc: float
+) -> Candidate:
+    study = test.study
+    places = max(1, signal_places(study.protocol.capacity, study.protocol.capacity.per_review))
+    values = study.test.values
+    # The draw among equals goes by version: this list is the one that the audit measures.
+    listing = test.listing(fit.scores, table.version, table.cut)
+    return Candidate(
+        family=fit.family.name,
+        setting=fit.family.setting,
+        version=table.version,
+        promotable=not fit.why_not,
+        why_not=fit.why_not,
+        discrimination=discrimination(
+            test.truth, fit.scores, table.calibration.probabilities(fit.scores)
+        ),
+        listing=listing,
+        auc_standard_error=fit.auc.standard_error,
+        splits=(
+            *_splits(fit.trial, origins, test.recipe),
+            _split(study, fit.auc.auc, listing),
+        ),
+        agreement=agreement(
+            table.scores(values), bag_scores(table.bags, values), study.test.cohort, places
+        ),
+        gap=box_auc - fit.auc.auc,
+    )
 
 
-def _numbered(matrix: Matrix, column: str) -> npt.NDArray[np.int64]:
-    """Return a number for the person or household of each row, shape (rows,)."""
-    _, number = np.unique(matrix.cohort[column].to_numpy(object), return_inverse=True)
-    return number.astype(np.int64)
+def _splits(
+    trial: Trial | None, origins: Sequence[Study], recipe: Recipe
+) -> tuple[SplitMeasure, ...]:
+    """Measure a trial's lists on the origins: one after the other, for the half judged there."""
+    if trial is None:
+        return ()
+    cohort = pd.concat([origin.test.cohort for origin in origins], ignore_index=True)
+    capacity = origins[0].protocol.capacity
+    listing = list_at_capacity(
+        cohort,
+        np.concatenate(trial.scores),
+        capacity.model_copy(
+            update={
+                "per_review": math.ceil(capacity.per_review / HALVES),
+                "per_referent": math.ceil(capacity.per_referent / HALVES),
+            }
+        ),
+        recipe.draw_key,
+        trial.family.name,
+        np.inf,
+        ties=False,
+    )
+    found = []
+    for study, auc in zip(origins, trial.splits, strict=True):
+        days = {day.isoformat() for day in study.split.test_dates}
+        own = replace(listing, dates=tuple(d for d in listing.dates if d.as_of in days))
+        found.append(_split(study, auc, own))
+    return tuple(found)
+
+
+def _split(study: Study, auc: float, listing: Listing) -> SplitMeasure:
+    return SplitMeasure(study.test_from.isoformat(), auc, listing.precision, listing.recall)
 
 
 def _numbers(candidate: Candidate) -> dict[str, float | None]:
     return {k: v for k, v in candidate.as_dict().items() if isinstance(v, float)}
-
-
-def _finite(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -198,11 +198,15 @@ class DecisionAsked(Asked):
 
 
 class EstimateAnswer(Answer):
-    """Of 100 situations with the same estimate, about ``per_100`` (``low`` to ``high``)."""
+    """Of 100 situations with the same estimate, about ``per_100`` (``low`` to ``high``).
+
+    ``uncertain``: too few situations like it were seen to trust it.
+    """
 
     per_100: int
     low: int
     high: int
+    uncertain: bool
 
 
 class ReasonAnswer(Answer):

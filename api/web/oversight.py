@@ -9,13 +9,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.gate import load_table
+from api.measured import read_measured
+from api.scorecard_sheet import scorecard_sheet
 from api.web import acts
 from api.web.access import GuardedRoute, Visit, may
+from api.web.calibration import calibration_picture, estimates
 from api.web.faults import fault_of
 from api.web.forms import Fields, TypedVote, TypedWording
 from api.web.headers import REPORT_POLICY
 from api.web.rendering import render
-from api.web.tables import feature_views, points_text
+from api.web.tables import feature_views, groups_of, points_text
+from api.web.worth import worth_of
 from features.errors import RebondError
 from revue import committee, journal, wordings
 from revue.permissions import Permission
@@ -24,6 +28,9 @@ from revue.records import ModelRow, ModelState
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 SHOWN_ENTRIES = 200
+
+MOST_LINES_WITHOUT_INDEX = 12
+"""A model with more lines has an index of what they are about."""
 
 ACTS: dict[ModelState, tuple[tuple[str, str], ...]] = {
     ModelState.PROPOSED: (("approve", "Approuver"), ("reject", "Refuser")),
@@ -97,6 +104,7 @@ def model_page(
     row = acts.model_row(visit, version)
     table = load_table(visit.home, version)
     ordered = feature_views(table)
+    measured = read_measured(visit.home, version)
     with visit.home.transaction() as session:
         mended = wordings.current(session, visit.home.keys.verify)
     return render(
@@ -108,6 +116,11 @@ def model_page(
         test_from=date.fromisoformat(table.test_from),
         features=[view for view in ordered if not view.light],
         light=[view for view in ordered if view.light],
+        groups=groups_of(ordered) if len(ordered) > MOST_LINES_WITHOUT_INDEX else (),
+        sheet=scorecard_sheet(table),
+        worth=measured and worth_of(measured, len(table.bags)),
+        picture=calibration_picture(table),
+        estimates=estimates(table),
         points=points_text,
         mended=mended,
         verdicts=VERDICTS,

@@ -35,9 +35,42 @@ def test_the_contract_gives_the_verdicts_of_pandera() -> None:
     assert figures["faulty_rows"] == 5 and figures["ours"] > 0 and figures["peer"] > 0
 
 
+def test_explaining_is_exact_and_one_row_needs_no_machine_learning() -> None:
+    figures = rebond("bench", "explain", "--scale", "0.003").out["explain"]
+    assert figures["rows"] == 3000 and figures["features"] == 48
+    assert figures["equal"] is True
+    assert figures["imports_with_ml"] == [] and figures["one_row_ms"] > 0
+    assert figures["peer_difference"] < 1e-12
+    assert figures["interventional_difference"] < 1e-6
+    assert figures["rows_per_second"] == pytest.approx(figures["rows"] / figures["ours"])
+    assert figures["peer_rows_per_second"] == pytest.approx(figures["rows"] / figures["peer"])
+    assert figures["ratio"] == pytest.approx(figures["peer"] / figures["ours"])
+
+
 def test_every_benchmark_is_named_and_no_other_is_run() -> None:
     assert "features" in BENCHMARKS
     ran = rebond("bench", "nothing")
     assert ran.status == 1 and "features" in ran.out["error"]
     ran = rebond("bench", "features", "--peers", "no/such/python")
     assert ran.status == 1 and "make bench" in ran.out["error"]
+
+
+def test_everybody_ranks_the_same_rows() -> None:
+    peers = ("--peers", PEERS) if PEERS.is_file() else ()
+    ran = rebond("bench", "train", "--scale", "0.2", *peers)
+    assert ran.status == 0, ran.err
+    figures = ran.out["train"]
+    assert figures["rows"] > 1000 and figures["features"] >= 48
+    assert 0.5 < figures["auc_ours"] < 1
+    if peers:
+        assert figures["auc_below_ebm"] == pytest.approx(figures["auc_ebm"] - figures["auc_ours"])
+    else:
+        assert figures["peer"] is None
+
+
+def test_the_pipeline_trains_three_families_and_audits() -> None:
+    ran = rebond("bench", "pipeline", "--scale", "0.45")
+    assert ran.status == 0, ran.err
+    figures = ran.out["pipeline"]
+    assert figures["families"] == 3 and figures["splits"] > 3 and figures["persons"] == 900
+    assert figures["ours"] == pytest.approx(figures["training"] + figures["auditing"])

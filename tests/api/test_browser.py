@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -121,3 +122,30 @@ def test_pages_hold_from_a_telephone_to_a_desk(
         page.screenshot(path=tmp_path / "page.png", full_page=True)
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0, path
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_model_is_read_without_javascript_from_a_telephone_to_a_desk(
+    browser: Browser, address: str, home: DemoHome, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    page = signed_in(browser, address, home, "committee", js=False)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    for version in sorted(folder.name for folder in (home.folder / "models").iterdir()):
+        page.goto(f"{address}/models/{version}")
+        expect(page.get_by_role("heading", name="Ce qu'il vaut")).to_be_visible()
+        for summary in page.locator("main summary").all():
+            if summary.is_visible():
+                summary.click()
+        # Without JavaScript of its own the page is still asked from outside.
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, version
+
+
+def test_paper_shows_what_is_folded(browser: Browser, address: str, home: DemoHome) -> None:
+    page = signed_in(browser, address, home, "committee", js=False)
+    page.goto(f"{address}/models/1")
+    folded = page.locator("dt", has_text="Seuil de la capacité")
+    expect(folded).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(folded).to_be_visible()

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.conftest import DemoHome, rebond
 from tests.features.builders import event, stay, write_folder
@@ -244,10 +245,39 @@ def test_a_model_that_beats_no_rule_is_neither_chosen_nor_approved(
 
 
 def test_a_model_can_be_read_from_top_to_bottom(demo_home: DemoHome) -> None:
-    ran = rebond("model", "show", "1", home=demo_home.folder)
+    versions = sorted(p.name for p in (demo_home.folder / "models").iterdir())
+    shown = {}
+    for version in versions:
+        ran = rebond("model", "show", version, home=demo_home.folder)
+        assert ran.status == 0
+        assert ran.out["version"] == ran.out["measures"]["version"] == version
+        assert all(f["reason"] and f["wording"] for f in ran.out["features"])
+        shown[ran.out["family"]] = ran.out
+    card = shown.pop("scorecard")
+    assert card["point"] > 0
+    assert all(min(f["whole_points"]) == 0 < max(f["whole_points"]) for f in card["features"])
+    for other in shown.values():
+        assert len(other["features"]) > 40
+        assert all(f["whole_points"] is None for f in other["features"])
+
+
+def test_two_models_are_compared(demo_home: DemoHome) -> None:
+    ran = rebond("model", "diff", "1", "2", home=demo_home.folder)
     assert ran.status == 0
-    assert len(ran.out["features"]) > 40
-    assert all(f["reason"] and f["wording"] for f in ran.out["features"])
+    assert (ran.out["from"], ran.out["to"]) == ("1", "2")
+    assert not ran.out["same"]
+    changes = [abs(feature["change"]) for feature in ran.out["features"]]
+    assert changes == sorted(changes, reverse=True)
+    assert rebond("model", "diff", "2", "2", home=demo_home.folder).out["same"]
+    assert rebond("model", "diff", "2", home=demo_home.folder).status == 2
+    assert "99" in rebond("model", "diff", "2", "99", home=demo_home.folder).out["error"]
+
+
+def test_the_schema_is_printed_without_a_home(demo_home: DemoHome, tmp_path: Path) -> None:
+    printed = rebond("model", "schema", home=tmp_path / "nowhere").out
+    validator = Draft202012Validator(printed)
+    for path in (demo_home.folder / "models").glob("*/table.json"):
+        validator.validate(json.loads(path.read_text(encoding="utf-8")))
 
 
 def test_an_unknown_model_is_named(demo_home: DemoHome) -> None:

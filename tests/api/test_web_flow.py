@@ -117,7 +117,8 @@ def test_whole_way_by_json(house, claire):
     assert revealed.status_code == 200
     assert revealed.json() == claire.get(f"{base}/signal").json()
     content = revealed.json()["signal"]
-    assert content["estimate"] == {"per_100": 15, "low": 10, "high": 22}
+    estimate = {"per_100": 15, "low": 10, "high": 22, "uncertain": False}
+    assert content["estimate"] == estimate
     assert [reason["text"] for reason in content["reasons"]] == list(REASONS)
 
     decided = claire.post(f"{base}/decision", json=decision)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from dataclasses import replace
 from datetime import date, timedelta
+from html import unescape
 from xml.etree import ElementTree
 
 import pytest
 
-from api.gate import OtherVersion, load_table
+from api.gate import MEASURES, OtherVersion, load_table
+from api.measured import Measured
 from api.timeline import NARROW, WIDE, draw_timeline
 from api.web.acts import GENERIC_OUTCOME, Outcome, outcome_of
+from api.web.calibration import calibration_picture, estimates
 from api.web.rendering import EMERGENCY, ROOM, person_label
 from api.web.tables import feature_views
+from api.web.worth import worth_of
 from features.facts import describe, known_event
 from modeles.table import write_table
 from revue import committee
 from revue.records import SignalView, SituationKind
 from revue.vault import store_identities
 from tests.api.web_home import CLI, NOW, VERSION, House, build, history, model_table, signal
+from tests.features.avoided import assert_plain
 
 AVOIDED = (
     r"dossiers? à risque", r"profils? à risque", r"individus?", r"scores?", r"alertes?",
@@ -159,6 +165,175 @@ def test_every_bin_of_a_table_is_shown():
     for view, feature in zip(feature_views(model_table()), model_table().features, strict=True):
         assert len(view.bins) == len(feature.points) + 1
         ElementTree.fromstring(view.picture)  # noqa: S314 - drawn by us
+
+
+def measured(**own) -> list[dict]:
+    """Measures as a training writes them: a model, two rules and the yardstick."""
+    dates = [
+        {"as_of": "2026-05-04", "listed": 90, "labelled": 86, "eligible_positives": 40,
+         "precision": 0.17, "recall": 0.36},
+        {"as_of": "2026-06-01", "listed": 90, "labelled": 4, "eligible_positives": 3,
+         "precision": 0.5, "recall": 0.66},
+    ]  # fmt: skip
+    splits = [
+        {"origin": "2026-02-01", "auc": 0.7, "precision": 0.2, "recall": 0.24},
+        {"origin": "2026-05-04", "auc": 0.7, "precision": 0.2, "recall": None},
+    ]
+    line = {
+        "version": None, "auc": 0.66, "precision_at_capacity": 0.12, "recall_at_capacity": 0.27,
+        "dates": dates, "splits": [], "worst_split": None, "tie_spread": 0.0, "overlap": 0.8,
+        "bag_agreement": None, "gap_to_yardstick": 0.1, "labelled_share": 0.97,
+        "first_time_share": 0.8,
+    }  # fmt: skip
+    model = line | {
+        "family": "additive", "version": VERSION, "auc": 0.71, "precision_at_capacity": 0.163,
+        "recall_at_capacity": 0.36, "splits": splits, "worst_split": "2026-02-01",
+        "tie_spread": 0.034, "overlap": 0.21, "bag_agreement": 0.93, "gap_to_yardstick": 0.012,
+    }  # fmt: skip
+    rule = line | {"family": "first_come", "recall_at_capacity": 0.15}
+    best = line | {"family": "longest_without:échanges"}
+    box = line | {"family": "black_box", "auc": 0.722, "recall_at_capacity": 0.37}
+    return [model | own, rule, best, box]
+
+
+def write_measures(house: House, **own) -> None:
+    path = house.home.model_folder(VERSION) / MEASURES
+    path.write_text(json.dumps(measured(**own)), encoding="utf-8")
+
+
+def model_page(house: House) -> str:
+    answer = house.client("sonia").get(f"/models/{VERSION}")
+    assert answer.status_code == 200
+    return unescape(answer.text)
+
+
+def text_of(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
+
+
+def test_what_a_model_is_worth_is_counted_in_situations(house):
+    assert "Ce qu'il vaut" not in model_page(house)
+    write_measures(house)
+    page = text_of(model_page(house))
+    for said in (
+        "Mesuré sur 2 dates de revue",
+        "Sur 100 situations listées, environ 16 ont connu l'événement.",
+        "Sur 100 situations qui ont connu l'événement, environ 36 étaient sur la liste.",
+        "règle : plus long temps sans échanges 12 sur 100 27 sur 100 66 sur 100",
+        "boîte noire (jamais promue) 12 sur 100 37 sur 100 72 sur 100",
+        "à partir du 1er février 2026, sur 100 situations qui ont connu l'événement, environ 24",
+        "range bien 1 paire de plus sur 100",
+        "la différence est de 3 situations sur 100 listées",
+        "Sur 100 places, environ 21 reviendraient aux mêmes personnes",
+        "environ 93 restent les mêmes",
+        "pour environ 97 situations listées sur 100",
+        "4 mai 2026908617 sur 10036 sur 100",
+        "1er juin 2026904non mesurablenon mesurable",
+    ):
+        assert said in page, said
+    assert "règle : accompagnement le plus ancien" not in page
+
+
+def test_what_could_not_be_measured_is_not_made_up(house):
+    nothing = (
+        "auc", "precision_at_capacity", "recall_at_capacity", "tie_spread", "overlap",
+        "bag_agreement", "gap_to_yardstick", "labelled_share", "first_time_share", "worst_split",
+    )  # fmt: skip
+    write_measures(house, **dict.fromkeys(nothing), dates=[], splits=[])
+    page = text_of(model_page(house))
+    assert "ce modèle non mesurable non mesurable non mesurable" in page
+    assert "None" not in page
+    assert "Au moins bon moment" not in page
+
+
+def test_every_remark_on_a_model_is_a_plain_sentence():
+    lines = measured()
+    told = worth_of(Measured(lines[0], lines[2], lines[3]), 8)
+    assert len(told.remarks) == 7
+    for remark in told.remarks:
+        assert_plain(remark.sentence)
+
+
+def scorecard_table():
+    table = model_table()
+    few = replace(
+        table.features[0],
+        title="échanges : jours depuis le dernier fait",
+        edges=(18.0,),
+        points=(-0.2, 0.6),
+        missing=0.6,
+        persons=(400, 300, 40),
+    )
+    other = replace(few, title="démarches : nombre", unit="faits", points=(0.4, 0.0), missing=0.0)
+    return replace(table, family="scorecard", point=0.2, features=(other, few), cut=-1.8)
+
+
+def test_a_scorecard_is_a_sheet_to_fill_in(house):
+    path = house.home.model_folder(VERSION) / "table.json"
+    write_table(scorecard_table(), path, house.home.keys.sign)
+    page = text_of(model_page(house))
+    assert "La grille, à remplir au crayon" in page
+    longest = "échanges : jours depuis le dernier faitplus de 18 jours ou sans valeur4 points"
+    assert longest in page
+    assert page.index(longest) < page.index("démarches : nombrejusqu'à 18 faits2 points")
+    assert "À partir de 4 points, une situation a d'ordinaire une place sur la liste." in page
+    assert "015 sur 10015 et 23" in page
+    assert "« plus de 18 jours » ou « sans valeur » : 4 points ; sinon, aucun." in page
+    assert "+0,60" not in page
+
+
+def test_the_estimate_is_drawn_with_its_band_and_where_it_is_uncertain():
+    table = model_table()
+    svg = ElementTree.fromstring(calibration_picture(table))  # noqa: S314 - drawn by us
+    kinds = [line.get("class") for line in svg.iter("polyline")]
+    assert kinds == ["line", "line unsure"]
+    for shape in svg.iter():
+        for place in (shape.get("points") or "").split():
+            x, y = map(float, place.split(","))
+            assert 0 <= x <= 340
+            assert 0 <= y <= 240
+    assert len(svg.findall("polygon")) == 1
+    assert [t.text for t in svg.iter("text")][-1] == "places"
+    assert [e.uncertain for e in estimates(table)] == [False, True]
+    level = replace(table.calibration, venn_abers=table.calibration.venn_abers[:1])
+    ElementTree.fromstring(calibration_picture(replace(table, calibration=level)))  # noqa: S314
+
+
+def test_many_lines_have_an_index_and_the_later_ones_are_folded(house):
+    table = model_table()
+    many = tuple(
+        replace(f, name=f"{f.name}.{n}", title=f"{f.title} {n}")
+        for n in range(8)
+        for f in table.features
+    )
+    path = house.home.model_folder(VERSION) / "table.json"
+    write_table(replace(table, features=many), path, house.home.keys.sign)
+    page = model_page(house)
+    assert "Lire les 4 lignes suivantes" in page
+    assert 'href="#ligne-1">échange</a> <span class="quiet">8 lignes</span>' in page
+    anchors = re.findall(r'id="(ligne-\d+)"', page)
+    assert len(anchors) == len(set(anchors)) == 16
+
+
+def test_no_word_to_avoid_is_on_a_models_page(house):
+    write_measures(house)
+    write_table(
+        scorecard_table(),
+        house.home.model_folder(VERSION) / "table.json",
+        house.home.keys.sign,
+    )
+    page = text_of(model_page(house))
+    for word in AVOIDED:
+        assert re.search(rf"(?i)(?<![\w-]){word}(?![\w-])", page) is None, word
+
+
+def test_a_line_that_counts_only_without_a_value_says_so():
+    table = model_table()
+    level = replace(table.features[0], points=(0.1,) * 4, missing=-0.4)
+    (view,) = feature_views(replace(table, features=(level,)))
+    assert view.sentence == "Toute valeur compte autant (+0,10). Sans valeur : −0,40."
+    svg = ElementTree.fromstring(view.picture)  # noqa: S314 - drawn by us
+    assert svg.find("circle") is not None
 
 
 def test_a_changed_table_is_not_shown(house):

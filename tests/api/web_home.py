@@ -19,6 +19,7 @@ from modeles.explanation import Estimate, Reason, Signal
 from modeles.table import Bag, Calibration, ModelTable, TableFeature, write_table
 from revue import accounts, committee, directory, queue
 from revue.records import Actor, NewSituation, Role, ScoringRun, SituationKind, Stay
+from tests.modeles.builders import line_of
 
 with warnings.catch_warnings():
     # The client's own note on its next HTTP library; nothing of ours.
@@ -135,6 +136,7 @@ def signal(per_100: int = 15) -> Signal:
 def model_table() -> ModelTable:
     """Build a small table with a step, a line and nothing else."""
     steps = TableFeature(
+        column=0,
         name="contact_since_last",
         title="Jours depuis le dernier échange",
         wording="échange",
@@ -148,6 +150,7 @@ def model_table() -> ModelTable:
         persons=(410, 320, 160, 70, 12),
     )
     line = TableFeature(
+        column=1,
         name="rdv_non_honore_90",
         title="Rendez-vous non honorés en 90 jours",
         wording="rendez-vous non honorés",
@@ -166,14 +169,22 @@ def model_table() -> ModelTable:
         outcome="interruption de l'accompagnement",
         horizon_days=90,
         intercept=-2.4,
+        point=None,
         features=(steps, line),
-        calibration=Calibration(1.0, 0.0, 0.0, 0.0, ((-4.0, 0.01, 0.03), (0.0, 0.4, 0.6))),
+        calibration=Calibration(
+            slope=1.0,
+            intercept=0.0,
+            knot=0.0,
+            bend=0.0,
+            band=((-4.0, 0.01, 0.03), (0.0, 0.4, 0.6)),
+            venn_abers=((-4.0, 0.01, 0.02), (-1.0, 0.25, 0.28), (0.0, 0.4, 0.6)),
+        ),
         cut=-1.9,
         trained_until="2026-05-04",
         test_from="2026-05-04",
-        hashes={"protocol": "0" * 64, "data": "1" * 64},
+        hashes={"protocol": "0" * 64, "data": "1" * 64, "code": "2" * 64},
         codes=("contact//message", "rdv//non_honore"),
-        bags=(Bag(-2.4, (steps.points, line.points), (0.05, 0.0)),),
+        bags=(Bag(-2.4, tuple(line_of(feature) for feature in (steps, line))),),
     )
 
 

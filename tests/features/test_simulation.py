@@ -23,9 +23,11 @@ from features.simulation import simulate
 from features.simulation.folder import FolderHoldsOther, NothingToSimulate
 from features.simulation.gap import GapOutOfReach
 from features.simulation.histories import RECIPROCAL, SILENCE, TEAMS
-from modeles.families import Logistic, Training, unseen
+from modeles.families import unseen
+from modeles.logistic import Logistic
 from modeles.measures import auc_sample, list_at_capacity
-from modeles.table import Calibration, ModelTable
+from modeles.selection import training_rows
+from modeles.table import bag_scores
 from modeles.validation import build_study
 
 from .builders import events_of, read
@@ -382,23 +384,9 @@ def judged(folder: Path, scratch: Path) -> Judged:
     extract = read(folder, keys)
     engine = FrameEngine(extract.stays, events_of(extract))
     study = build_study(extract.protocol, engine, UNTIL)
-    train, test = study.train.cohort, study.test.cohort
-    lines = Logistic().fit(
-        Training(
-            catalogue(study.protocol),
-            study.train.values,
-            train["label"].to_numpy(int),
-            *(np.unique(train[c], return_inverse=True)[1] for c in ("person", "household")),
-            study.train_fold,
-            seed=0,
-        ),
-        lambda _: None,
-    )
-    table = ModelTable(
-        "1", "logistic", "", 90, lines.intercept, lines.features,
-        Calibration(1.0, 0.0, 0.0, 0.0, ()), 0.0, "", "", {}, (), lines.bags,
-    )  # fmt: skip
-    scores = unseen(table.bag_scores(study.test.values), study.test_fold)
+    test = study.test.cohort
+    bags = Logistic().bags(training_rows(study, seed=0), lambda _: None)
+    scores = unseen(bag_scores(bags, study.test.values), study.test_fold)
     label = test["label"].to_numpy(float)
     listing = list_at_capacity(test, scores, study.protocol.capacity, b"k" * 32, "1", 0.0)
     needed = {keys.pseudonym(p) for p in Folder(folder).interpreter}

@@ -133,3 +133,35 @@ def test_no_place_is_given_twice_or_beyond_capacity(
         assert sum(referent[p] == name for p in everybody) <= per_referent
     assert len(found.signals) <= math.floor(per_review * (1 - sum(shares)) + 1e-9)
     assert 0 <= found.control_probability <= 1
+
+
+@given(
+    people=st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["r0", "r1", "r2", None])), max_size=40
+    ),
+    per_review=st.integers(1, 20),
+    per_referent=st.integers(1, 6),
+    away=st.sets(st.integers(0, 39)),
+)
+def test_ties_drawn_when_they_are_reached_are_those_drawn_beforehand(
+    people: list[tuple[int, str | None]], per_review: int, per_referent: int, away: set[int]
+) -> None:
+    """The slow, obvious version: sort everybody by score and draw, then serve from the top."""
+    crowd = [Claimant(f"p{i}", r, float(s), float(s), float(s)) for i, (s, r) in enumerate(people)]
+    gone = {f"p{i}" for i in away}
+    capacity = Capacity(
+        per_review=per_review, per_referent=per_referent, control_share=0.2, exploration_share=0.1
+    )
+    found = allocate(crowd, capacity, DRAW, cut=0.0, unavailable=gone)
+    order = sorted(
+        (c for c in crowd if c.person not in gone), key=lambda c: (-c.score, DRAW.of(c.person))
+    )
+    referents = {c.referent for c in order} - {None}
+    within = min(per_review, per_referent * len(referents) + sum(c.referent is None for c in order))
+    places = math.floor(within * (1 - 0.2 - 0.1) + 1e-9)
+    served: list[Claimant] = []
+    for claimant in order:
+        full = sum(c.referent == claimant.referent for c in served) >= per_referent
+        if len(served) < places and (claimant.referent is None or not full):
+            served.append(claimant)
+    assert found.signals == tuple(c.person for c in served)

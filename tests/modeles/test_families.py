@@ -11,21 +11,25 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from modeles.binning import SMALLEST_BIN, fit_bins
-from modeles.families import Additive, AdditiveFamily, Lines, Logistic, unseen
+from modeles.boosting import Additive, BlackBox
+from modeles.families import AdditiveFamily, Fit, Training, unseen
+from modeles.logistic import Logistic
+from modeles.scorecard import Scorecard
 from modeles.table import Calibration, ModelTable
 from tests.modeles.builders import training
 
-FAMILIES = (Logistic(), Additive())
+FAMILIES = (Scorecard(), Logistic(), Additive())
 
 
 def quiet(_: str) -> None:
     """Nobody watches the progress of a test."""
 
 
-def as_table(lines: Lines) -> ModelTable:
+def as_table(fit: Fit) -> ModelTable:
+    level = ((0.0, 0.1, 0.2),)
     return ModelTable(
-        "1", "x", "x", 90, lines.intercept, lines.features, Calibration(1, 0, 0, 0, ()),
-        0.0, "", "", {}, (), lines.bags,
+        "1", "x", "x", 90, fit.intercept, fit.point, fit.features,
+        Calibration(1, 0, 0, 0, level, level), 0.0, "", "", {}, (), fit.bags,
     )  # fmt: skip
 
 
@@ -41,8 +45,9 @@ def test_it_learns_what_is_there(fitted: tuple[AdditiveFamily, ModelTable]) -> N
     assert roc_auc_score(new.label, table.scores(new.values)) > 0.65
 
 
-def test_the_table_is_the_mean_of_its_bags(fitted: tuple[AdditiveFamily, ModelTable]) -> None:
-    _, table = fitted
+@pytest.mark.parametrize("family", [Logistic(), Additive()], ids=lambda f: f.name)
+def test_the_table_is_the_mean_of_its_bags(family: AdditiveFamily) -> None:
+    table = as_table(family.fit(training(), quiet))
     values = training(seed=3).values
     assert np.allclose(table.bag_scores(values).mean(axis=1), table.scores(values), atol=1e-12)
 
@@ -72,14 +77,14 @@ def test_the_protocols_sign_is_kept_even_against_the_data(
     fitted: tuple[AdditiveFamily, ModelTable],
 ) -> None:
     family, table = fitted
-    points = np.array(table.features[0].points)
-    assert (np.diff(points) >= -1e-12).all()
-    assert points[-1] > points[0]
+    own = [np.array(line.points) for line in table.features if line.column == 0]
+    assert all((np.diff(points) >= -1e-12).all() for points in own)
+    assert any(points[-1] > points[0] for points in own)
     against = training()
     turned = replace(against.features[0], sign=-1)
     wrong = replace(against, features=(turned, *against.features[1:]))
-    points = np.array(as_table(family.fit(wrong, quiet)).features[0].points)
-    assert (np.diff(points) <= 1e-12).all()
+    for line in as_table(family.fit(wrong, quiet)).features:
+        assert line.column != 0 or (np.diff(line.points) <= 1e-12).all()
 
 
 def test_a_bag_never_sees_its_own_fold() -> None:
@@ -120,3 +125,68 @@ def test_bins_never_speak_about_a_few(rows: list[tuple[float, int]]) -> None:
     if bins.missing_bin is None:
         assert len(np.unique(person[np.isnan(values)])) >= SMALLEST_BIN
     assert list(bins.edges) == sorted(set(bins.edges))
+    assert all(n == 0 or n >= SMALLEST_BIN for n in bins.persons)
+
+
+@pytest.mark.safeguard
+def test_s21_a_value_that_only_a_few_have_has_no_points_of_its_own() -> None:
+    """Five persons with a value beside a hundred without: they share one bin."""
+    person = np.r_[np.repeat(np.arange(5), 4), np.arange(10, 110)]
+    values = np.r_[np.arange(20.0), np.full(100, np.nan)]
+    bins = fit_bins(values, person)
+    assert np.unique(bins.codes(values)).tolist() == [0.0]
+    assert bins.persons == (105, 0)
+
+
+def _few_rows(rows: Training) -> Training:
+    return replace(
+        rows,
+        values=rows.values[:48],
+        label=rows.label[:48],
+        person=rows.person[:48],
+        household=rows.household[:48],
+        fold=rows.fold[:48],
+    )
+
+
+def _with(rows: Training, **columns: object) -> Training:
+    values = rows.values.copy()
+    for name, made in columns.items():
+        values[:, int(name[1:])] = made
+    return replace(rows, values=values)
+
+
+ROWS = training(600)
+NOTHING = float("nan")
+DEGENERATE = {
+    "all constant": _with(ROWS, c0=1, c1=1, c2=1, c3=1),
+    "all empty": _with(ROWS, c0=NOTHING, c1=NOTHING, c2=NOTHING, c3=NOTHING),
+    "one constant, one empty": _with(ROWS, c0=7, c3=NOTHING),
+    "empty but in one fold": _with(ROWS, c3=np.where(ROWS.fold == 1, ROWS.values[:, 3], NOTHING)),
+    "two features": replace(ROWS, features=ROWS.features[:2], values=ROWS.values[:, :2]),
+    "few rows": _few_rows(ROWS),
+    "far from zero": _with(ROWS, c3=1e7 + np.random.default_rng(0).random(600)),
+    "wide": _with(ROWS, c3=np.random.default_rng(0).lognormal(10, 5, 600)),
+    "label independent": replace(ROWS, label=np.random.default_rng(0).permutation(ROWS.label)),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_poor_data_make_a_poor_table_and_no_crash(family: AdditiveFamily, case: str) -> None:
+    rows = DEGENERATE[case]
+    table = as_table(family.fit(rows, quiet))
+    strange = np.vstack([rows.values, np.full((1, rows.values.shape[1]), NOTHING)])
+    assert np.isfinite(table.contributions(strange)).all()
+    assert np.isfinite(table.bag_scores(strange)).all()
+    assert table.scores(rows.values).mean() == pytest.approx(table.intercept, abs=1e-9)
+    if case.startswith("all"):
+        base = np.log(rows.label.mean() / (1 - rows.label.mean()))
+        assert table.scores(rows.values) == pytest.approx(base, abs=1e-2)
+    assert table.canonical()
+
+
+@pytest.mark.parametrize("case", ["all empty", "empty but in one fold", "one constant, one empty"])
+def test_the_yardstick_bears_empty_columns_too(case: str) -> None:
+    rows = DEGENERATE[case]
+    assert np.isfinite(BlackBox().judge(rows, rows.values, rows.fold, quiet)).all()

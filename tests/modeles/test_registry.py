@@ -74,8 +74,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def test_a_run_holds_parameters_measures_by_split_and_its_dataset(store: Store) -> None:
     with store.registry.run("logistic", {"seed": 7, "rows": 1500}, TRAINED_ON) as run:
-        run.measures({"auc": 0.7, "ece": None, "brier": float("nan")})
-        run.measures({"auc": 0.72}, step=1)
+        run.measures({"auc": 0.7, "ece": None, "brier": float("nan")}, {"auc": 0.72})
         run.measures({})
     found = store.newest_run()
     assert found.info.status == "FINISHED"

@@ -96,12 +96,20 @@ def test_a_missing_version_is_named(tmp_path: Path, keys: Keyring) -> None:
 def test_lines_are_read_from_the_lowest_value_to_the_missing_one() -> None:
     steps, line = table().features
     assert steps.lines() == (
-        ("jusqu'à 0 fait", -0.5),
-        ("plus de 0 fait, jusqu'à 2 faits", 0.25),
+        ("aucun fait", -0.5),
+        ("de 1 à 2 faits", 0.25),
         ("plus de 2 faits", 1.0),
         ("sans valeur", 0.125),
     )
     assert line.places == ("jusqu'à 0 jour", "à partir de 99 jours")
+
+
+def test_nothing_and_one_are_said_as_such() -> None:
+    steps = replace(table().features[0], edges=(0.5, 1.5), points=(0.0, 0.1, 0.2))
+    assert steps.places == ("aucun fait", "1 fait", "plus de 1 fait")
+    assert replace(steps, edges=(0.5,), points=(0.0, 0.1)).places[1] == "au moins 1 fait"
+    trend = replace(steps, name="rdv.trend.28", edges=(-2.5, 0.5), points=(0.0, 0.1, 0.2))
+    assert trend.places == ("jusqu'à −3 faits", "de −2 à 0 fait", "plus de 0 fait")
 
 
 def test_yes_or_no_is_said_as_such() -> None:
@@ -119,3 +127,9 @@ def test_an_estimate_lies_in_its_own_band() -> None:
     for score in np.linspace(-6, 2, 30):
         middle, low, high = table().calibration.probability(float(score))
         assert 0 <= low <= middle <= high <= 1
+
+
+def test_an_estimate_goes_no_further_than_what_was_found() -> None:
+    steep = replace(table().calibration, slope=4.0)
+    assert steep.probability(0.5) == (0.6, 0.4, 0.6)
+    assert steep.probability(-4.0) == pytest.approx((0.0206, 0.0206, 0.06))
