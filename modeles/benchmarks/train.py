@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from features.benchmarks.measures import PeerFailed
 from features.connectors import oulad
 from features.engine import StoreEngine
-from features.errors import RebondError
 from features.intake import read_folder
 from features.keys import create_keys
 from features.point_in_time import Matrix
@@ -44,10 +44,6 @@ MONTHS = 24
 REPLICATES = 1000
 COURSE = "BBB"
 LAST_CLICK = "longest_without:activité en ligne"
-
-
-class PeerFailed(RebondError):
-    """The peer could not do its part, so there is nothing to compare with."""
 
 
 @dataclass(frozen=True)
