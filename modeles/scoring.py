@@ -18,7 +18,7 @@ import numpy.typing as npt
 from features.catalogue import Feature
 from features.phrases import PHRASES, Language
 from modeles.explanation import Estimate, Reason, Signal
-from modeles.table import ModelTable, contributions
+from modeles.table import ModelTable, row_contributions
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,7 +100,7 @@ def explain(
     groups = list(dict.fromkeys(feature.group for feature in features))
     member = np.array([[f.group == group for group in groups] for f in features], float)
     total = points @ member
-    in_bags = np.array([contributions(bag.lines, row)[0] for bag in table.bags]) @ member
+    in_bags = np.array([row_contributions(bag.lines, values) for bag in table.bags]) @ member
 
     def told(sense: int, most: int) -> tuple[tuple[Reason, ...], int]:
         first, withheld = _steady(sense * total, sense * in_bags, most)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.keys import ForgedSignature, Keyring, create_keys
-from modeles.table import UnreadableTable, read_table, write_table
+from modeles.table import UnreadableTable, read_table, row_contributions, write_table
 from tests.modeles.builders import table
 
 
@@ -52,6 +52,8 @@ def test_one_row_scores_bit_for_bit_as_in_the_batch(rows: list[tuple[float, floa
     assert np.array_equal(table().scores(values), alone)
     total = table().intercept + table().contributions(values).sum(axis=1)
     assert np.allclose(total, alone, atol=1e-12)
+    single = np.array([row_contributions(table().features, row) for row in values])
+    assert np.array_equal(table().contributions(values), single)
 
 
 def test_what_is_written_is_read_back_equal(tmp_path: Path, keys: Keyring) -> None:
