@@ -53,7 +53,6 @@ def describe_audit(
 def _capacity(protocol: Protocol, listing: Listing) -> tuple[MeasureLine, ...]:
     listed = sum(date.listed for date in listing.dates)
     labelled = sum(date.labelled for date in listing.dates)
-    worst = min((d.recall for d in listing.dates if not math.isnan(d.recall)), default=math.nan)
     return (
         MeasureLine("Dates de revue mesurées", str(len(listing.dates))),
         MeasureLine(
@@ -71,7 +70,7 @@ def _capacity(protocol: Protocol, listing: Listing) -> tuple[MeasureLine, ...]:
             _share(listing.recall),
             "sur 100 situations où l'issue est survenue, celles qui étaient listées (moyenne)",
         ),
-        MeasureLine("Part repérée, pire date", _share(worst)),
+        MeasureLine("Part repérée, pire date", _share(listing.worst_recall)),
         MeasureLine(
             "Suites connues",
             f"{labelled} sur {count(listed, 'situation listée', 'situations listées')}",

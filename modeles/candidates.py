@@ -11,7 +11,11 @@ from modeles.measures import Discrimination, Listing
 
 @dataclass(frozen=True)
 class SplitMeasure:
-    """One split: where its fit stands, and what its lists were worth; NaN where unmeasurable."""
+    """One split: where its fit stands, and what its lists were worth.
+
+    NaN where there was nothing to measure, or too few situations to speak about (S21). An
+    earlier split judges one half of the households, with half of the places.
+    """
 
     origin: str
     auc: float

@@ -18,6 +18,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 
 from features.protocol import Capacity
 from modeles.allocation import Allocation, Claimant, Draw, allocate, signal_places
+from modeles.binning import SMALLEST_BIN
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -87,8 +88,9 @@ class Listing:
 
     @property
     def worst_recall(self) -> float:
-        """Recall at the worst review date."""
-        return min((d.recall for d in self.dates if not math.isnan(d.recall)), default=math.nan)
+        """Recall at the worst review date that has enough positives to speak about (S21)."""
+        spoken = [d.recall for d in self.dates if d.eligible_positives >= SMALLEST_BIN]
+        return min(spoken, default=math.nan)
 
     @property
     def tie_spread(self) -> float:

@@ -22,6 +22,7 @@ from features.errors import RebondError
 from modeles.allocation import signal_places
 from modeles.baselines import naive_rules
 from modeles.batch import bag_scores
+from modeles.binning import SMALLEST_BIN
 from modeles.boosting import BlackBox
 from modeles.calibrate import calibrate
 from modeles.candidates import Candidate, SplitMeasure
@@ -401,7 +402,15 @@ def _splits(
 
 
 def _split(study: Study, auc: float, listing: Listing) -> SplitMeasure:
-    return SplitMeasure(study.test_from.isoformat(), auc, listing.precision, listing.recall)
+    """Sum a split up; a share of a few situations says more about them than about the list."""
+    labelled = sum(one.labelled for one in listing.dates)
+    positives = sum(one.eligible_positives for one in listing.dates)
+    return SplitMeasure(
+        study.test_from.isoformat(),
+        auc,
+        listing.precision if labelled >= SMALLEST_BIN else math.nan,
+        listing.recall if positives >= SMALLEST_BIN else math.nan,
+    )
 
 
 def _numbers(candidate: Candidate) -> dict[str, float | None]:

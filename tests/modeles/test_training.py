@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 
 from features.keys import Keyring
-from modeles.measures import discrimination
+from modeles.binning import SMALLEST_BIN
+from modeles.candidates import SplitMeasure
+from modeles.measures import DateMeasure, Listing, discrimination
 from modeles.registry import MODEL_NAME, Registry
 from modeles.table import read_table
-from modeles.training import Recipe, TrainingResult, train, unseen_scores
+from modeles.training import Recipe, TrainingResult, _split, train, unseen_scores
 from modeles.validation import Study
 from tests.modeles.builders import Material
 
@@ -115,3 +118,17 @@ def test_s21_no_line_of_a_table_is_about_a_few(trained: Trained) -> None:
         for feature in table.features:
             counted = feature.persons if feature.shape == "steps" else feature.persons[0:4:2]
             assert all(n == 0 or n >= 11 for n in counted), feature.name
+
+
+@pytest.mark.safeguard
+def test_s21_no_split_gives_a_share_of_a_few_situations(studies: tuple[Study, ...]) -> None:
+    study = studies[-1]
+
+    def split_of(labelled: int, positives: int) -> SplitMeasure:
+        one = DateMeasure("2026-01-05", 20, labelled, positives, 0.2, 0.2, 0.2, 0.4, 20, 0.5, 0)
+        return _split(study, 0.7, Listing(np.zeros(0, bool), np.zeros(0, bool), (one,)))
+
+    shown = split_of(SMALLEST_BIN, SMALLEST_BIN)
+    assert (shown.precision, shown.recall) == (0.2, 0.4)
+    withheld = split_of(SMALLEST_BIN - 1, SMALLEST_BIN - 1)
+    assert np.isnan(withheld.precision) and np.isnan(withheld.recall)
