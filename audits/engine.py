@@ -296,6 +296,7 @@ def _finding(
         p_value = equality(compared, rng, replicates) if metric == GATE else None
 
     n, positives = attribute.persons(), attribute.persons("positive")
+    summed = attribute.units.groupby("group")[[numerator, denominator]].sum()
     secret_n, secret_positives = secret
     suppressed = secret_n | secret_positives | (counted < K)
     untold = attribute.few | (counted < K)
@@ -321,6 +322,8 @@ def _finding(
                 value=value,
                 n=None if secret_n[g] else int(n[g]),
                 positives=None if suppressed[g] else int(positives[g]),
+                numerator=None if suppressed[g] else int(summed[numerator][g]),
+                denominator=None if suppressed[g] else int(summed[denominator][g]),
                 estimate=shown(estimate, g),
                 low=shown(low, g),
                 high=shown(high, g),
@@ -381,6 +384,9 @@ def _complement(recall: Finding, missed: npt.NDArray[np.float64]) -> Finding:
                 estimate=None
                 if group.estimate is None
                 else _blurred(float(missed[g]), group.suppressed),
+                numerator=None
+                if group.numerator is None or group.denominator is None
+                else group.denominator - group.numerator,
                 low=less(group.high),
                 high=less(group.low),
                 difference=minus(group.difference),

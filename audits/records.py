@@ -19,6 +19,20 @@ class Verdict(StrEnum):
     CANNOT_ASSESS = "cannot_assess"
 
 
+def plain(record: Any) -> dict[str, Any]:
+    """Give a record as dictionaries, lists, numbers and strings, ready for JSON."""
+
+    def listed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: listed(inner) for name, inner in value.items()}
+        if isinstance(value, tuple | list):
+            return [listed(inner) for inner in value]
+        return value
+
+    found: dict[str, Any] = listed(asdict(record))
+    return found
+
+
 @dataclass(frozen=True)
 class GroupEstimate:
     """One metric in one group.
@@ -39,6 +53,11 @@ class GroupEstimate:
         hold for all groups of the attribute at once. None where the group is not compared.
     assessed
         Whether the group has enough persons to take part in the comparison.
+    numerator, denominator
+        Rows behind the estimate; None where withheld, and for what is no ratio of counts.
+    shrunk
+        In an intersection: the estimate drawn towards that of everybody, the more the
+        fewer persons stand behind it. None elsewhere.
     suppressed
         Whether counts are withheld. In a group of fewer than k persons with or without the
         outcome, so are the estimates. Where only the counts of such a group could be
@@ -48,6 +67,8 @@ class GroupEstimate:
     value: str
     n: int | None
     positives: int | None
+    numerator: int | None
+    denominator: int | None
     estimate: float | None
     low: float | None
     high: float | None
@@ -56,6 +77,7 @@ class GroupEstimate:
     difference_high: float | None
     assessed: bool
     suppressed: bool
+    shrunk: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +86,11 @@ class Finding:
 
     Parameters
     ----------
+    metric
+        One of the five counted ones (``recall``, ``false_negative_rate``,
+        ``false_positive_rate``, ``precision``, ``selection_rate``); where there are scores
+        also ``auc``, and where those are probabilities ``calibration``: how much more often
+        the outcome came than was estimated, in [-1, 1].
     gap, gap_low, gap_high
         Largest difference between two compared groups, in [0, 1], with an interval that
         holds for all pairs at once. None with fewer than two groups to compare.
@@ -86,6 +113,51 @@ class Finding:
     p_value: float | None
     verdict: Verdict | None
     persons_needed: int | None
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Situations of one group with about the same estimate.
+
+    ``expected`` is the mean estimate, ``observed`` the share where the outcome came, with
+    its 95% interval, persons resampled; ``persons`` stand behind it. None where withheld.
+    """
+
+    expected: float | None
+    observed: float | None
+    low: float | None
+    high: float | None
+    persons: int | None
+
+
+@dataclass(frozen=True)
+class CalibrationCurve:
+    """Calibration of one group, in bins of the estimate that all groups share."""
+
+    attribute: str
+    value: str
+    bins: tuple[CalibrationBin, ...]
+
+
+@dataclass(frozen=True)
+class TeamsLeftOut:
+    """How the largest gap in recall of one attribute moves when one team is left out.
+
+    Parameters
+    ----------
+    teams
+        Number of teams, each left out once.
+    gap_least, gap_most
+        Range of the largest gap, whole percents. None where nothing could be compared.
+    other_verdicts
+        How often leaving one out changed the attribute's own answer.
+    """
+
+    attribute: str
+    teams: int
+    gap_least: float | None
+    gap_most: float | None
+    other_verdicts: int
 
 
 @dataclass(frozen=True)
@@ -132,11 +204,9 @@ class AuditResult:
     replicates: int
     tie_break: TieBreak | None
     findings: tuple[Finding, ...]
+    calibration: tuple[CalibrationCurve, ...] = ()
+    teams: tuple[TeamsLeftOut, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Give plain dictionaries, lists, numbers and strings, ready for JSON."""
-        plain = asdict(self)
-        plain["findings"] = [
-            {**finding, "groups": list(finding["groups"])} for finding in plain["findings"]
-        ]
-        return plain
+        return plain(self)
