@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,8 @@ CONFIDENCE = 0.95
 ROUNDING = 1e-8
 
 SIGNAL, CONTROL, SELF_OPENED = "signal", "control", "self_opened"
+OPINIONS = ("yes", "no", "unknown")
+DECISIONS = (*sorted(AGREED | DISMISSED), "nothing_now")
 ANSWERS = ("accepted", "preferred_otherwise", "not_now")
 
 
@@ -83,13 +85,11 @@ SITUATIONS = pa.DataFrameSchema(
         "kind": pa.Column(str, pa.Check.isin([SIGNAL, CONTROL, SELF_OPENED]), coerce=True),
         "opened_on": pa.Column("datetime64[ns]", coerce=True),
         "shown": pa.Column(bool, coerce=True),
-        "opinion": pa.Column(
-            str, pa.Check.isin(["yes", "no", "unknown"]), nullable=True, coerce=True
-        ),
+        "opinion": pa.Column(str, pa.Check.isin(OPINIONS), nullable=True, coerce=True),
         "revealed": pa.Column(bool, coerce=True),
         "decision": pa.Column(
             str,
-            pa.Check.isin([*sorted(AGREED | DISMISSED), "nothing_now"]),
+            pa.Check.isin(DECISIONS),
             nullable=True,
             coerce=True,
         ),
@@ -236,6 +236,52 @@ def _one_each(table: pd.DataFrame, kind: str, persons: pd.Index) -> pd.DataFrame
     return some.drop_duplicates("person").set_index("person").reindex(persons)
 
 
+def _sets(signal: pd.DataFrame, control: pd.DataFrame, opened: pd.DataFrame) -> pd.DataFrame:
+    """Say who is in which set, from each person's situation of each kind, if there is one."""
+    no = signal["opinion"].eq("no")
+    return pd.DataFrame(
+        {
+            "accompanied": True,
+            "looked_at": signal["kind"].notna() | control["kind"].notna() | opened["kind"].notna(),
+            "shown": signal["shown"].eq(True),
+            "viewed": signal["opinion"].notna(),
+            "wished": signal["opinion"].eq("yes"),
+            "decided": signal["decision"].notna(),
+            "agreed": signal["decision"].isin(AGREED),
+            "dismissed": signal["decision"].isin(DISMISSED),
+            "offered": signal["decision"].eq(OFFERED),
+            "answered": signal["answer"].notna(),
+            "accepted": signal["answer"].eq("accepted"),
+            "doubted": no & signal["decision"].notna(),
+            "yielded": no & signal["decision"].eq(OFFERED),
+            "control_viewed": control["opinion"].notna(),
+            "control_wished": control["opinion"].eq("yes"),
+            "opened": opened["kind"].notna(),
+            "opened_offered": opened["decision"].eq(OFFERED),
+        }
+    ).astype(bool)
+
+
+@cache
+def _everything_possible() -> pd.DataFrame:
+    """Return the sets of every course that situations of a person can take."""
+    courses: list[tuple[object, ...]] = [(None,) * 5]
+    courses += [(SIGNAL, shown, None, None, None) for shown in (False, True)]
+    for opinion in OPINIONS:
+        courses += [(SIGNAL, True, opinion, decision, None) for decision in (None, *DECISIONS)]
+        courses += [(SIGNAL, True, opinion, OFFERED, answer) for answer in ANSWERS]
+    columns = ["kind", "shown", "opinion", "decision", "answer"]
+    all_three = pd.MultiIndex.from_product([range(len(courses))] * 3)
+    return _sets(
+        *(
+            pd.DataFrame(
+                [courses[course] for course in all_three.get_level_values(kind)], columns=columns
+            )
+            for kind in range(3)
+        )
+    ).drop_duplicates()
+
+
 @dataclass(frozen=True)
 class _People:
     """Everybody, each as one cell: a combination of attributes × what happened.
@@ -262,38 +308,17 @@ class _People:
             text = values[name].astype("str").str.strip()
             values[name] = text.mask(values[name].isna() | (text == ""), UNKNOWN)
         one = {kind: _one_each(table, kind, persons) for kind in (SIGNAL, CONTROL, SELF_OPENED)}
-        signal, control, opened = (one[kind] for kind in (SIGNAL, CONTROL, SELF_OPENED))
-        sets = pd.DataFrame(
-            {
-                "accompanied": True,
-                "looked_at": persons.isin(table["person"]),
-                "shown": signal["shown"].eq(True),
-                "viewed": signal["opinion"].notna(),
-                "wished": signal["opinion"].eq("yes"),
-                "decided": signal["decision"].notna(),
-                "agreed": signal["decision"].isin(AGREED),
-                "dismissed": signal["decision"].isin(DISMISSED),
-                "offered": signal["decision"].eq(OFFERED),
-                "answered": signal["answer"].notna(),
-                "accepted": signal["answer"].eq("accepted"),
-                "doubted": signal["opinion"].eq("no") & signal["decision"].notna(),
-                "yielded": signal["opinion"].eq("no") & signal["decision"].eq(OFFERED),
-                "control_viewed": control["opinion"].notna(),
-                "control_wished": control["opinion"].eq("yes"),
-                "opened": persons.isin(table.loc[table["kind"] == SELF_OPENED, "person"]),
-                "opened_offered": opened["decision"].eq(OFFERED),
-            },
-            index=persons,
-        ).astype(bool)
+        happened = _sets(*one.values())
         combo, combos = _patterns(values)
-        journey, journeys = _patterns(sets.reset_index(drop=True))
+        # What nobody did could have been done: that nobody did is not known beforehand.
+        patterns, journeys = _patterns(pd.concat([happened, _everything_possible()]))
         return cls(
             combos,
             {name: journeys[name].to_numpy(bool) for name in journeys},
             combo,
-            journey,
+            patterns[: len(persons)],
             {kind: pd.factorize(rows["educator"])[0] for kind, rows in one.items()},
-            1 / control["probability"].fillna(1.0).to_numpy(np.float64),
+            1 / one[CONTROL]["probability"].fillna(1.0).to_numpy(np.float64),
         )
 
     @property
@@ -391,9 +416,9 @@ def interval(
 class _Secrecy:
     """What has been told so far, and what must not be found from it.
 
-    A table's counts are vectors over the cells (combination × journey). A vector is found
-    out when it is a linear combination of told ones. Protected is, for every group, every
-    finest combination and everybody, each part with too few persons or educators.
+    Counts are sums over cells (combination × journey), that is vectors; one is found out when
+    it is a linear combination of told ones. Protected is, for everybody, every group and every
+    combination of groups, each part with too few persons or educators.
     """
 
     def __init__(self, people: _People, k: int) -> None:
@@ -402,6 +427,7 @@ class _Secrecy:
         self.parts: tuple[Part, ...] = tuple(
             dict.fromkeys(
                 [
+                    ("accompanied",),
                     ("looked_at",),
                     *((name,) for line in lines for name in line),
                     *lines,
@@ -409,15 +435,21 @@ class _Secrecy:
                 ]
             )
         )
-        units = [people.everybody, *np.eye(len(people.combos), dtype=bool)]
-        units += [unit for name in people.combos for unit in _units(people, name).values()]
-        self.told = np.zeros((0, people.cells.size))
+        # Coordinates that keep what is a linear combination of what, and are few.
+        where = {part: people.where(part).astype(np.float64) for part in self.parts}
+        axes = _basis(np.array(list(where.values())))
+        self.part = {part: axes @ vector for part, vector in where.items()}
+        units = [unit for name in people.combos for unit in _units(people, name).values()]
+        units = [people.everybody, *units]
+        self.unit_axes = _basis(np.array(units, dtype=np.float64))
+        # Of the finest combinations, only those that groups give by subtraction can be found.
+        given = (self.unit_axes**2).sum(axis=0) > 1 - ROUNDING
+        units += list(np.eye(len(people.combos), dtype=bool)[given])
+        self.told = np.zeros((0, len(self.unit_axes) * len(axes)))
         self.hidden = np.zeros_like(self.told)
         # Those accompanied are everybody: no secret, and known before anything is told.
         self.tells(("accompanied",))
-        secrets = self._beside_told(np.vstack([self._secrets(unit) for unit in units]))
-        # What happened to everybody alike cannot be hidden; it is still not told.
-        self.hidden = secrets[~_is_found(secrets)]
+        self.hidden = self._beside_told(np.vstack([self._secrets(unit) for unit in units]))
 
     def enough(self, unit: Bools, part: Part) -> bool:
         """Say whether a part of a unit is large enough to be told by itself."""
@@ -441,29 +473,22 @@ class _Secrecy:
             [self.hidden, *(self._beside_told(self._secrets(unit)) for unit in left)]
         )
         hidden = hidden - hidden @ fresh.T @ fresh
-        if _is_found(hidden).any():
+        if (np.abs(hidden).max(axis=1, initial=0) < ROUNDING).any():
             return False
         self.told, self.hidden = np.vstack([self.told, fresh]), hidden
         return True
 
     def _vector(self, unit: Bools, part: Part) -> Floats:
-        return np.outer(unit, self.people.where(part)).astype(np.float64).ravel()
+        return np.outer(self.unit_axes @ unit, self.part[part]).ravel()
 
     def _secrets(self, unit: Bools) -> Floats:
-        vectors = [self._vector(unit, p) for p in self.parts if not self.enough(unit, p)]
-        kept = [vector for vector in vectors if vector.any()]
-        return np.array(kept).reshape(len(kept), -1) if kept else self.told[:0]
+        few = [self._vector(unit, p) for p in self.parts if not self.enough(unit, p)]
+        return np.array(few).reshape(len(few), self.told.shape[1])
 
     def _beside_told(self, vectors: Floats | list[Floats]) -> Floats:
         rows = np.array(vectors).reshape(len(vectors), self.told.shape[1])
         beside: Floats = rows - rows @ self.told.T @ self.told
         return beside
-
-
-def _is_found(beside: Floats) -> Bools:
-    """Say of each vector, without its part in what is told, whether nothing is left of it."""
-    found: Bools = np.abs(beside).max(axis=1, initial=0) < ROUNDING
-    return found
 
 
 def _basis(rows: Floats) -> Floats:

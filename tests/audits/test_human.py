@@ -17,6 +17,7 @@ from audits.human import (
     AGREED,
     AGREES_WITH_EVERYTHING,
     ANSWERS,
+    DECISIONS,
     DISMISSED,
     LINES,
     SITUATIONS,
@@ -29,7 +30,6 @@ from audits.suppression import K
 from audits.surroundings import HumanSide, ShareLine
 
 DAY = pd.Timestamp("2026-11-16")
-DECISIONS = sorted(AGREED | DISMISSED | {"nothing_now"})
 NOT_TOLD = ShareLine(None, None, None, None, None)
 
 
@@ -364,9 +364,13 @@ class Attacker:
         people = attributes.fillna("inconnu").join(happened).assign(any=True)
         sets = {name: rule(people).astype(bool) for name, rule in SETS.items()}
         self.people = people.assign(**{f"in_{name}": inside for name, inside in sets.items()})
-        inside = [f"in_{name}" for name in SETS]
         combos = self.people[["genre", "langue"]].drop_duplicates()
-        self.cells = combos.merge(self.people[inside].drop_duplicates(), how="cross")
+        columns = ["kind", "shown", "opinion", "decision", "answer", "any"]
+        courses = [("signal", *course, True) for course in OUTCOMES]
+        courses.append((None, None, None, None, None, True))
+        possible = pd.DataFrame(courses, columns=columns)
+        patterns = pd.DataFrame({f"in_{name}": rule(possible) for name, rule in SETS.items()})
+        self.cells = combos.merge(patterns.astype(bool).drop_duplicates(), how="cross")
         self.known: list[tuple[np.ndarray, int]] = [(self.vector({}, "persons"), len(people))]
         self.untold: list[tuple[dict[str, str], str]] = []
         for group in side.groups:
@@ -430,8 +434,7 @@ def test_s21_linear_programming_finds_no_small_count(
     }
     for unit, names in sorted(targets):
         target = attacker.vector(dict(unit), *names)
-        # Who cannot be anywhere is known beforehand; an empty rest is no secret.
-        least = 0 if len(names) == 1 and target.any() else 1
+        least = 0 if len(names) == 1 else 1  # an empty rest is no secret
         if least <= attacker.truth(dict(unit), *names) < K:
             assert not attacker.found(target), (unit, names)
 
@@ -446,6 +449,23 @@ def test_s21_the_attack_works_where_the_other_groups_are_told() -> None:
         unit = {attribute: value}
         attacker._learn(unit, "agreed", attacker.truth(unit, "agreed"))
     assert attacker.found(target)
+
+
+@pytest.mark.safeguard
+def test_s21_two_attributes_do_not_subtract_to_a_few_persons() -> None:
+    """No man speaks x: women of language y would be the women less those of language x."""
+    rows = decided(0, (70, "yes", "offer"), (70, "no", "not_relevant"))
+    people = [f"p{i:03}" for i in range(300)]
+    genre = ["femme" if i % 2 else "homme" for i in range(300)]
+    langue = ["x" if i % 2 and i % 40 != 39 else "y" for i in range(300)]
+    attributes = pd.DataFrame({"genre": genre, "langue": langue}, index=people)
+    between = [i for i in range(140) if genre[i] == "femme" and langue[i] == "y"]
+    assert 0 < len(between) < K
+    side = human_side(table(rows), attributes, people, k=K)
+    told = {(group.attribute, group.value): group for group in side.groups}
+    women, language = told["genre", "femme"], told["langue", "x"]
+    assert women.persons == 150
+    assert (language.persons, language.shown) == (None, NOT_TOLD)
 
 
 @pytest.mark.safeguard
