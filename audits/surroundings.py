@@ -193,7 +193,11 @@ class TradeOff:
 
 @dataclass(frozen=True)
 class ShareLine:
-    """One counted share with its exact 95% interval; None where withheld."""
+    """One counted share with its 95% interval; all None where withheld.
+
+    ``counted`` of ``of`` persons. ``share``, ``low`` and ``high`` are whole percents, as
+    numbers in [0, 1]; the interval allows for persons of one educator being alike.
+    """
 
     counted: int | None
     of: int | None
@@ -204,7 +208,25 @@ class ShareLine:
 
 @dataclass(frozen=True)
 class HumanGroup:
-    """What happened to the situations of one group, step by step."""
+    """What happened to the situations with a signal of one group, step by step.
+
+    Parameters
+    ----------
+    persons
+        Persons accompanied. None where withheld.
+    shown
+        Of those accompanied: an educator opened the page of a situation with a signal.
+    agreed
+        Of those shown: decided in the sense of the signal (an offer, already in hand, to be
+        talked over with the person or the team).
+    dismissed
+        Of those shown: the signal was said not to be relevant. The rest is undecided,
+        "nothing for now" or handled outside the tool.
+    offered
+        Of those shown: something was offered.
+    accepted
+        Of those who answered an offer: accepted. Withheld as long as no answers are recorded.
+    """
 
     attribute: str
     value: str
@@ -223,21 +245,30 @@ class HumanSide:
     Parameters
     ----------
     situations, persons, educators
-        Counted; None below k.
+        Situations put before educators or opened by them, the persons they are about, and
+        the educators behind them. None where withheld; shares below count each person once.
     groups
         Per attribute and group: shown among those accompanied, then among those shown.
     with_signal, without_signal
         Own view "rather yes", before anything was revealed, where there was a signal and
         where the situation had been drawn at random.
+    followed
+        Of decided signals: the decision was in the sense of the signal.
     missed
         Of the random controls that were looked at: the educator would have wished to look.
+        Counted as in ``without_signal``; the share and its interval are weighted by the
+        inverse of the probability of being drawn, so that they are about everybody without
+        a signal, and may differ from ``counted / of``. Against educators' views only: it is
+        not what would have happened without help.
     self_opened
         Situations that educators opened themselves, and how many of them led to an offer.
+        They are no sample: a share among them is about nobody else.
     yielded
-        Own view "rather no", and after the signal an offer all the same: over-agreement.
+        Of decided signals with the own view "rather no": an offer all the same, which is
+        over-agreement.
     alarms
         Sentences' keys: ``agrees_with_everything`` where at least 95% of at least 30 decided
-        signals were followed.
+        signals were followed. Told even where ``followed`` is withheld for it.
     """
 
     situations: int | None
