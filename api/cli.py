@@ -441,18 +441,37 @@ def approve(
     version: str,
     by: ByOption,
     reason: ReasonOption,
-    waive_unassessed: Annotated[bool, typer.Option("--waive-unassessed")] = False,
+    waive_unassessed: Annotated[
+        bool, typer.Option("--waive-unassessed", help="Accept what the audit could not assess.")
+    ] = False,
+    waive_days: Annotated[
+        int | None,
+        typer.Option(
+            "--waive-days", min=1, help="For so many days; waiver_days of the settings at most."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve a model as one committee member; two are needed."""
+    """Approve a model as one committee member; two are needed.
+
+    A waiver ends, with waiver_days of the settings at the latest; then both vote again.
+    """
     from api import gate  # noqa: PLC0415 - numpy only where needed
 
+    if waive_days is not None and not waive_unassessed:
+        raise typer.BadParameter("--waive-days goes with --waive-unassessed; give both.")
     home = _home(context)
     gate.check_promotable(home, version)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
         state = gate.approve(
-            home, session, actor, version=version, reason=reason, waive=waive_unassessed
+            home,
+            session,
+            actor,
+            version=version,
+            reason=reason,
+            waive=waive_unassessed,
+            waive_days=waive_days,
         )
     _tell_state(version, state, as_json=as_json)
 
@@ -505,7 +524,14 @@ def _vote(
     home = _home(context)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
-        state = act(session, actor, version=version, reason=reason, now=home.now())
+        state = act(
+            session,
+            actor,
+            version=version,
+            reason=reason,
+            today=home.today(),
+            now=home.now(),
+        )
     _tell_state(version, state, as_json=as_json)
 
 

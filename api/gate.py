@@ -92,6 +92,8 @@ def approved_table(home: Home, session: Session) -> ModelTable:
     ------
     revue.committee.NotPromoted, revue.committee.PromotionMismatch
         No two approvals that the journal holds, or something was swapped since.
+    revue.committee.WaiverExpired
+        What the audit could not assess is not waived any more.
     revue.committee.AuditOutdated
         The approved audit is about another table.
     OtherProtocol
@@ -99,23 +101,42 @@ def approved_table(home: Home, session: Session) -> ModelTable:
     """
     promotion = committee.approved_record(session)
     if promotion is None:
-        stopped = [m.version for m in committee.models(session) if m.state is ModelState.SUSPENDED]
+        models = committee.models(session, today=home.today())
+        stopped = [model.version for model in models if model.state is ModelState.SUSPENDED]
         raise NotPromoted(
             f"model {stopped[0]} is suspended: nothing is scored until the committee resumes it."
             if stopped
             else "no model is approved: two committee members have to approve one."
         )
     table = load_table(home, promotion.fingerprint.version)
-    committee.check_promotion(session, promotion, home.keys.verify, fingerprint(home, table))
+    committee.check_promotion(
+        session, promotion, home.keys.verify, fingerprint(home, table), today=home.today()
+    )
     check_audit(home, table)
     check_protocol(table, home.store.protocol())
     return table
 
 
 def approve(
-    home: Home, session: Session, actor: Actor, *, version: str, reason: str, waive: bool
+    home: Home,
+    session: Session,
+    actor: Actor,
+    *,
+    version: str,
+    reason: str,
+    waive: bool,
+    waive_days: int | None = None,
 ) -> ModelState:
     """Cast one member's approval of what was registered and audited, if that lies there now.
+
+    Parameters
+    ----------
+    home, session, actor, version, reason
+        Who approves what, and why.
+    waive
+        Accept that some of it could not be assessed.
+    waive_days
+        For how many days; None for as many as the settings allow.
 
     Raises
     ------
@@ -128,8 +149,16 @@ def approve(
     table = load_table(home, version)
     check_audit(home, table)
     committee.check_same(about, fingerprint(home, table))
+    most_days = home.settings.waiver_days
     return committee.approve(
-        session, actor, version=version, reason=reason, waive=waive, now=home.now()
+        session,
+        actor,
+        version=version,
+        reason=reason,
+        waive_days=(waive_days or most_days) if waive else None,
+        most_days=most_days,
+        today=home.today(),
+        now=home.now(),
     )
 
 

@@ -48,6 +48,8 @@ class Settings(BaseModel):
     """Days within which we owe a look at a situation (ours)."""
     signal_days: int = Field(90, ge=1)
     """How long a signal may be shown (ours; GDPR 5(1)(d), S19)."""
+    waiver_days: int = Field(180, ge=1, le=366)
+    """How long at most members may waive what an audit could not assess (ours; S11)."""
 
 
 def home_folder(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path:

@@ -183,7 +183,8 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
         written_on=home.today(),
     )
     with home.transaction() as session:
-        if any(model.version == version for model in committee.models(session)):
+        models = committee.models(session, today=home.today())
+        if any(model.version == version for model in models):
             committee.record_audit(
                 session,
                 version=version,
@@ -202,7 +203,8 @@ def _newest_chosen(home: Home) -> str:
         raise NothingTrained("no model was trained yet: run `rebond train` first.")
     newest = {line["version"] for line in _measured(home, str(max(versions)))}
     with home.transaction() as session:
-        chosen = [m.version for m in committee.models(session) if m.chosen and m.version in newest]
+        models = committee.models(session, today=home.today())
+    chosen = [model.version for model in models if model.chosen and model.version in newest]
     if not chosen:
         raise NothingTrained(
             "the newest training chose no model, for none beats every naive rule: name a version "

@@ -7,6 +7,10 @@ promotion record, and the journal's entry of that approval commits to it.
 The tables here are a convenience: what was audited, who approved and whether a stop stands
 is replayed from the journal, and the database has to say the same. So a state set by hand,
 a vote written into a table or an old promotion put back promotes nothing.
+
+What an audit could not assess is waived by both members until a day each of them signs. When
+the first of the two days is past, neither approval counts any more: nothing is scored, and
+the next approval puts the same audit before the committee again, as if nobody had voted.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -39,6 +44,7 @@ MEMBERS_NEEDED = 2
 
 _REGISTER = "register_model"
 _AUDIT = "record_audit"
+_WAIVER_ENDED = "waiver_ended"
 
 TRANSITIONS: dict[ModelState, dict[VoteAct, ModelState]] = {
     ModelState.PROPOSED: {
@@ -103,6 +109,10 @@ class WaiverMissing(RebondError):
     """What could not be assessed was not waived by this member."""
 
 
+class WaiverTooLong(RebondError):
+    """A waiver may not last that long, or not even a day."""
+
+
 class AlreadyVoted(RebondError):
     """The second approval has to be another member's."""
 
@@ -113,6 +123,10 @@ class NotPromoted(RebondError):
 
 class NotInJournal(NotPromoted):
     """The journal does not say what the database says."""
+
+
+class WaiverExpired(NotPromoted):
+    """What could not be assessed is not waived any more."""
 
 
 class PromotionMismatch(RebondError):
@@ -217,9 +231,19 @@ def audited_hashes(session: Session, version: str) -> AuditHashes | None:
 
 
 def approve(
-    session: Session, actor: Actor, *, version: str, reason: str, waive: bool, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    version: str,
+    reason: str,
+    waive_days: int | None,
+    most_days: int,
+    today: date,
+    now: datetime,
 ) -> ModelState:
     """Approve a model; the second member's approval promotes it.
+
+    Approvals whose waiver has ended count no more: this one is then the first again.
 
     Parameters
     ----------
@@ -229,20 +253,26 @@ def approve(
         A member of the committee.
     version, reason
         What, and why.
-    waive
-        Accept that some of it could not be assessed.
+    waive_days
+        Accept for so many days after today that some of it could not be assessed; None: do
+        not. Where the audit could assess everything there is nothing to waive.
+    most_days
+        The longest waiver that the settings allow.
+    today
+        The day of the home.
     now
         Aware time.
 
     Raises
     ------
     Forbidden, NoSuchModel, ReasonMissing
-    VoteOutOfOrder, AuditMissing, AuditOutdated, CannotApproveFailedAudit, WaiverMissing
+    VoteOutOfOrder, AuditMissing, AuditOutdated, CannotApproveFailedAudit
+    WaiverMissing, WaiverTooLong
     AlreadyVoted
     NotInJournal
         The audit or a vote in the database is not one that the journal holds.
     """
-    found, _ = _ballot(session, actor, version, VoteAct.APPROVE)
+    found, _ = _ballot(session, actor, version, VoteAct.APPROVE, today)
     audit = _audit_to_vote_on(session, version)
     if audit.at < found.registered_at:
         raise AuditOutdated(
@@ -252,38 +282,38 @@ def approve(
         raise CannotApproveFailedAudit(
             f"the audit of model {version!r} failed; train another model or audit again."
         )
-    if audit.verdict is Verdict.CANNOT_ASSESS and not waive:
-        raise WaiverMissing(
-            f"the audit of model {version!r} could not assess everything; "
-            "each of the two members has to waive that explicitly."
-        )
-    before = _approvals(session, version, audit)
-    if account_of(actor) in {vote.user_id for vote in before}:
+    waived_until = (
+        _waiver_end(version, waive_days, most_days, today)
+        if audit.verdict is Verdict.CANNOT_ASSESS
+        else None
+    )
+    own = Vote(
+        act=VoteAct.APPROVE.value,
+        by=actor.login,
+        reason=check_reason(reason),
+        waived=waived_until is not None,
+        at=schema.utc(now),
+        waived_until=waived_until,
+    )
+    earlier = _approvals(session, version)
+    ended = _has_ended(earlier, today)
+    _check_journaled(session, audit, earlier, ended=ended)
+    if ended:
+        _put_again(session, actor, audit, now)
+        earlier = []
+    if actor.login in {vote.by for vote in earlier}:
         raise AlreadyVoted(f"{actor.login} has approved model {version!r}; another member has to.")
-    earlier = [_vote(session, vote) for vote in before]
-    _check_journaled(session, audit, earlier)
-    own = Vote(VoteAct.APPROVE.value, actor.login, check_reason(reason), waive, schema.utc(now))
     after = _by_approvals(len(earlier) + 1)
     promotion = (
         _promote(session, _fingerprint(found, audit), (*earlier, own), now)
         if after is ModelState.APPROVED
         else None
     )
-    return _cast(
-        session,
-        actor,
-        found,
-        VoteAct.APPROVE,
-        reason,
-        after,
-        waived=waive,
-        promotion=promotion,
-        now=now,
-    )
+    return _cast(session, actor, found, own, after, promotion)
 
 
 def reject(
-    session: Session, actor: Actor, *, version: str, reason: str, now: datetime
+    session: Session, actor: Actor, *, version: str, reason: str, today: date, now: datetime
 ) -> ModelState:
     """Reject a model; one member is enough.
 
@@ -291,12 +321,13 @@ def reject(
     ------
     Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing
     """
-    found, after = _ballot(session, actor, version, VoteAct.REJECT)
-    return _cast(session, actor, found, VoteAct.REJECT, reason, after, now=now)
+    found, after = _ballot(session, actor, version, VoteAct.REJECT, today)
+    own = _plain_vote(VoteAct.REJECT, actor, reason, now)
+    return _cast(session, actor, found, own, after)
 
 
 def suspend(
-    session: Session, actor: Actor, *, version: str, reason: str, now: datetime
+    session: Session, actor: Actor, *, version: str, reason: str, today: date, now: datetime
 ) -> ModelState:
     """Stop a model: its signals freeze with this transaction (S28); one member is enough.
 
@@ -304,41 +335,46 @@ def suspend(
     ------
     Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing
     """
-    found, after = _ballot(session, actor, version, VoteAct.SUSPEND)
-    return _cast(session, actor, found, VoteAct.SUSPEND, reason, after, now=now)
+    found, after = _ballot(session, actor, version, VoteAct.SUSPEND, today)
+    own = _plain_vote(VoteAct.SUSPEND, actor, reason, now)
+    return _cast(session, actor, found, own, after)
 
 
 def resume(
-    session: Session, actor: Actor, *, version: str, reason: str, now: datetime
+    session: Session, actor: Actor, *, version: str, reason: str, today: date, now: datetime
 ) -> ModelState:
-    """Lift a suspension; a model audited anew meanwhile is proposed, not approved.
+    """Lift a suspension.
+
+    A model that was audited anew meanwhile, or whose waiver ended, is proposed, not approved.
 
     Raises
     ------
     Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing
     """
-    found, _ = _ballot(session, actor, version, VoteAct.RESUME)
-    after = _by_approvals(len(_approvals(session, version, _newest_audit(session, version))))
-    return _cast(session, actor, found, VoteAct.RESUME, reason, after, now=now)
+    found, _ = _ballot(session, actor, version, VoteAct.RESUME, today)
+    given = _approvals(session, version)
+    after = _by_approvals(0 if _has_ended(given, today) else len(given))
+    own = _plain_vote(VoteAct.RESUME, actor, reason, now)
+    return _cast(session, actor, found, own, after)
 
 
-def models(session: Session) -> tuple[ModelRow, ...]:
-    """Return every model, newest first."""
+def models(session: Session, *, today: date) -> tuple[ModelRow, ...]:
+    """Return every model as it stands today, newest first."""
     newest_first = select(schema.Model).order_by(
         schema.Model.registered_at.desc(), schema.Model.version
     )
-    return tuple(_row(session, found) for found in session.scalars(newest_first))
+    return tuple(_row(session, found, today) for found in session.scalars(newest_first))
 
 
-def model(session: Session, version: str) -> ModelRow:
-    """Return one model.
+def model(session: Session, version: str, *, today: date) -> ModelRow:
+    """Return one model as it stands today.
 
     Raises
     ------
     NoSuchModel
         No model has this version.
     """
-    return _row(session, _find(session, version))
+    return _row(session, _find(session, version), today)
 
 
 def approved_record(session: Session, version: str | None = None) -> PromotionRecord | None:
@@ -363,8 +399,10 @@ def check_promotion(
     promotion: PromotionRecord | None,
     verify: Callable[[bytes, str], None],
     fingerprint_now: ModelFingerprint,
+    *,
+    today: date,
 ) -> None:
-    """Hold a promotion against the journal and against what would be used now.
+    """Hold a promotion against the journal, the day, and what would be used now.
 
     Parameters
     ----------
@@ -376,6 +414,8 @@ def check_promotion(
         Checks a signature: the home's ``Keyring.verify``.
     fingerprint_now
         Hashes of the table, protocol, data, audit and report as they are read now.
+    today
+        The day of the home.
 
     Raises
     ------
@@ -383,6 +423,8 @@ def check_promotion(
         No record, not signed by this home, or not two members' approvals.
     NotInJournal
         The journal was changed, or does not hold this promotion as the one in force.
+    WaiverExpired
+        One of the two members waived what could not be assessed until an earlier day.
     PromotionMismatch
         Something differs from what was approved; the message names it.
     """
@@ -404,7 +446,18 @@ def check_promotion(
             "restore the review database."
         )
     _check_in_force(session, promotion)
+    _check_waivers(promotion, today)
     check_same(promotion.fingerprint, fingerprint_now)
+
+
+def _check_waivers(promotion: PromotionRecord, today: date) -> None:
+    for vote in promotion.votes:
+        if vote.has_ended(today):
+            raise WaiverExpired(
+                f"{vote.by}'s waiver of what the audit of model {promotion.fingerprint.version} "
+                f"could not assess ended on {vote.waiver_end}, and today is {today}: nothing is "
+                "scored until two members approve again."
+            )
 
 
 def check_same(approved: ModelFingerprint, now: ModelFingerprint) -> None:
@@ -449,14 +502,14 @@ class _Standing:
                 self.stopped = False
             case VoteAct.REJECT:
                 self.approvals = []
-            case _:  # registered, or audited anew: what was voted before is void
+            case _:  # registered, audited anew, or a waiver ended: earlier votes are void
                 self.audit, self.approvals = entry, []
 
 
 def _standings(session: Session) -> dict[str, _Standing]:
     """Replay the journal: how each model stands, by version."""
     found: dict[str, _Standing] = {}
-    for entry in acts(session, {_REGISTER, _AUDIT, *VoteAct}):
+    for entry in acts(session, {_REGISTER, _AUDIT, _WAIVER_ENDED, *VoteAct}):
         found.setdefault(entry.subject, _Standing()).follow(entry)
     return found
 
@@ -493,11 +546,18 @@ def _check_in_force(session: Session, promotion: PromotionRecord) -> None:
         )
 
 
-def _check_journaled(session: Session, audit: schema.ModelAudit, votes: Sequence[Vote]) -> None:
-    """Refuse to vote on top of an audit or votes that the journal does not hold."""
+def _check_journaled(
+    session: Session, audit: schema.ModelAudit, votes: Sequence[Vote], *, ended: bool
+) -> None:
+    """Refuse to vote on top of an audit or votes that the journal does not hold.
+
+    Only approvals whose waiver ``ended`` may have led to a promotion before.
+    """
     own = _standings(session).get(audit.version, _Standing())
     audited = own.audit is not None and opens(session, own.audit, _audit_details(audit))
-    if not audited or not _is_journaled(session, own, votes):
+    promoted = ended and len(votes) >= MEMBERS_NEEDED
+    promotion = _newest_promotion(session, audit.version) if promoted else None
+    if not audited or not _is_journaled(session, own, votes, promotion):
         raise NotInJournal(
             f"the {'votes on' if audited else 'audit of'} model {audit.version} in the database "
             "are not what the journal holds: restore the database."
@@ -508,8 +568,8 @@ def _is_journaled(
     session: Session, standing: _Standing, votes: Sequence[Vote], promotion: str | None = None
 ) -> bool:
     """Say whether the journal's approvals are these, the last one committing to a promotion."""
-    said = [_vote_details(vote.reason, vote.waived, None) for vote in votes[:-1]]
-    said += [_vote_details(vote.reason, vote.waived, promotion) for vote in votes[-1:]]
+    said = [_vote_details(vote, None) for vote in votes[:-1]]
+    said += [_vote_details(vote, promotion) for vote in votes[-1:]]
     return [entry.actor for entry in standing.approvals] == [vote.by for vote in votes] and all(
         opens(session, entry, details)
         for entry, details in zip(standing.approvals, said, strict=True)
@@ -524,8 +584,10 @@ def _audit_details(audit: schema.ModelAudit) -> Mapping[str, object]:
     }
 
 
-def _vote_details(reason: str, waived: bool, promotion: str | None) -> Mapping[str, object]:
-    return {"reason": reason, "waived": waived, "promotion": promotion}
+def _vote_details(vote: Vote, promotion: str | None) -> Mapping[str, object]:
+    said = {"reason": vote.reason, "waived": vote.waived, "promotion": promotion}
+    # As it was committed to before waivers had an end written.
+    return said if vote.waived_until is None else said | {"waived_until": vote.waived_until}
 
 
 def _find(session: Session, version: str) -> schema.Model:
@@ -564,22 +626,65 @@ def _votes(
     )
 
 
-def _approvals(
-    session: Session, version: str, audit: schema.ModelAudit | None
-) -> list[schema.ModelVote]:
-    return [vote for vote in _votes(session, version, audit) if vote.act is VoteAct.APPROVE]
+def _approvals(session: Session, version: str) -> list[Vote]:
+    """Return the approvals of the audit that is newest now, in order."""
+    votes = _votes(session, version, _newest_audit(session, version))
+    return [_vote(session, vote) for vote in votes if vote.act is VoteAct.APPROVE]
+
+
+def _has_ended(approvals: Sequence[Vote], today: date) -> bool:
+    """Say whether one of the waivers is past: then none of the approvals counts any more."""
+    return any(vote.has_ended(today) for vote in approvals)
+
+
+def _waiver_end(version: str, days: int | None, most_days: int, today: date) -> date:
+    """Return the last day of a waiver given today."""
+    if days is None:
+        raise WaiverMissing(
+            f"the audit of model {version!r} could not assess everything; "
+            "each of the two members has to waive that explicitly."
+        )
+    if not 1 <= days <= most_days:
+        raise WaiverTooLong(
+            f"a waiver of {days} days is not possible: give 1 to {most_days} days, the most that "
+            "waiver_days in the settings allows."
+        )
+    return today + timedelta(days=days)
+
+
+def _put_again(session: Session, actor: Actor, audit: schema.ModelAudit, now: datetime) -> None:
+    """Put the same audit before the committee again: what was voted on it is void."""
+    again = schema.ModelAudit(
+        version=audit.version,
+        verdict=audit.verdict,
+        audit_hash=audit.audit_hash,
+        report_hash=audit.report_hash,
+        at=now,
+    )
+    session.add(again)
+    details = _audit_details(again)
+    record(session, actor=actor, act=_WAIVER_ENDED, subject=audit.version, details=details, now=now)
+
+
+def _state(session: Session, found: schema.Model, today: date) -> ModelState:
+    """Return where a model stands today: votes whose waiver has ended lead nowhere."""
+    if found.state not in {ModelState.ONE_APPROVAL, ModelState.APPROVED}:
+        return found.state
+    ended = _has_ended(_approvals(session, found.version), today)
+    return ModelState.PROPOSED if ended else found.state
 
 
 def _ballot(
-    session: Session, actor: Actor, version: str, act: VoteAct
+    session: Session, actor: Actor, version: str, act: VoteAct, today: date
 ) -> tuple[schema.Model, ModelState]:
     """Check that this actor may cast this vote now, and return where it would lead."""
     check_allowed(actor, Permission.VOTE)
     found = _find(session, version)
-    after = TRANSITIONS[found.state].get(act)
+    state = _state(session, found, today)
+    after = TRANSITIONS[state].get(act)
     if after is None:
         raise VoteOutOfOrder(
-            f"{act.value!r} is not possible while model {version!r} is {found.state.value!r}."
+            f"{act.value!r} is not possible while model {version!r} is {state.value!r}."
         )
     return found, after
 
@@ -591,34 +696,36 @@ def _by_approvals(approvals: int) -> ModelState:
     return ModelState.ONE_APPROVAL if approvals < MEMBERS_NEEDED else ModelState.APPROVED
 
 
+def _plain_vote(act: VoteAct, actor: Actor, reason: str, now: datetime) -> Vote:
+    """Make a vote that waives nothing."""
+    return Vote(act.value, actor.login, check_reason(reason), waived=False, at=schema.utc(now))
+
+
 def _cast(
     session: Session,
     actor: Actor,
     found: schema.Model,
-    act: VoteAct,
-    reason: str,
+    vote: Vote,
     after: ModelState,
-    *,
-    waived: bool = False,
     promotion: str | None = None,
-    now: datetime,
 ) -> ModelState:
-    said = check_reason(reason)
+    """Write a vote into the table and the journal, and what it leads to."""
     audit = _newest_audit(session, found.version)
     session.add(
         schema.ModelVote(
             version=found.version,
             audit_id=None if audit is None else audit.id,
             user_id=account_of(actor),
-            act=act,
-            reason=said,
-            waived=waived,
-            at=now,
+            act=VoteAct(vote.act),
+            reason=vote.reason,
+            waived=vote.waived,
+            at=vote.at,
+            waived_until=vote.waived_until,
         )
     )
     found.state = after
-    details = _vote_details(said, waived, promotion)
-    record(session, actor=actor, act=act.value, subject=found.version, details=details, now=now)
+    details = _vote_details(vote, promotion)
+    record(session, actor=actor, act=vote.act, subject=found.version, details=details, now=vote.at)
     return after
 
 
@@ -633,6 +740,15 @@ def _promote(
         schema.Promotion(version=fingerprint.version, content=content, signature=signature, at=now)
     )
     return content
+
+
+def _newest_promotion(session: Session, version: str) -> str | None:
+    """Return what was signed at a model's newest promotion, whatever became of it."""
+    return session.scalars(
+        select(schema.Promotion.content)
+        .where(schema.Promotion.version == version)
+        .order_by(schema.Promotion.id.desc())
+    ).first()
 
 
 def _fingerprint(found: schema.Model, audit: schema.ModelAudit) -> ModelFingerprint:
@@ -650,26 +766,35 @@ def _read_promotion(row: schema.Promotion) -> PromotionRecord:
     plain = json.loads(row.content)
     return PromotionRecord(
         fingerprint=ModelFingerprint(**plain["fingerprint"]),
-        votes=tuple(
-            Vote(**{**vote, "at": datetime.fromisoformat(vote["at"])}) for vote in plain["votes"]
-        ),
+        votes=tuple(_read_vote(vote) for vote in plain["votes"]),
         signature=row.signature,
     )
 
 
+def _read_vote(plain: Mapping[str, Any]) -> Vote:
+    read = {**plain, "at": datetime.fromisoformat(plain["at"])}
+    if "waived_until" in plain:
+        read["waived_until"] = date.fromisoformat(plain["waived_until"])
+    return Vote(**read)
+
+
 def _vote(session: Session, vote: schema.ModelVote) -> Vote:
     member = session.get_one(schema.User, vote.user_id)
-    return Vote(vote.act.value, member.login, vote.reason, vote.waived, vote.at)
+    return Vote(vote.act.value, member.login, vote.reason, vote.waived, vote.at, vote.waived_until)
 
 
-def _row(session: Session, found: schema.Model) -> ModelRow:
+def _row(session: Session, found: schema.Model, today: date) -> ModelRow:
     audit = _newest_audit(session, found.version)
+    approvals = _approvals(session, found.version)
+    ends = [vote.waiver_end for vote in approvals if vote.waiver_end is not None]
     return ModelRow(
         version=found.version,
         family=found.family,
-        state=found.state,
+        state=_state(session, found, today),
         verdict=None if audit is None else audit.verdict.value,
         chosen=found.chosen,
         registered_at=found.registered_at,
         votes=tuple(_vote(session, vote) for vote in _votes(session, found.version, audit)),
+        waived_until=min(ends, default=None),
+        waiver_ended=_has_ended(approvals, today),
     )

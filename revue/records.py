@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -237,6 +237,10 @@ class ModelFingerprint:
     report: str
 
 
+UNWRITTEN_WAIVER_DAYS = 180
+"""How long a waiver holds that was given before ends were written beside them."""
+
+
 @dataclass(frozen=True)
 class Vote:
     """One act of a committee member on a model."""
@@ -246,11 +250,29 @@ class Vote:
     reason: str
     waived: bool
     at: datetime
+    waived_until: date | None = None
+    """Last day on which the waiver holds; None without one, or where none was written then."""
+
+    @property
+    def waiver_end(self) -> date | None:
+        """Last day on which the waiver holds, or None without one."""
+        if not self.waived:
+            return None
+        return self.waived_until or self.at.date() + timedelta(days=UNWRITTEN_WAIVER_DAYS)
+
+    def has_ended(self, today: date) -> bool:
+        """Say whether its waiver is past."""
+        return self.waiver_end is not None and self.waiver_end < today
 
 
 @dataclass(frozen=True)
 class ModelRow:
-    """A model as the committee sees it."""
+    """A model as the committee sees it on one day.
+
+    ``waived_until`` is the last day on which what the audit could not assess stays waived
+    (the first end of the approvals' waivers), and ``waiver_ended`` says that it is past: the
+    approvals count no more, and ``state`` says so.
+    """
 
     version: str
     family: str
@@ -259,6 +281,8 @@ class ModelRow:
     chosen: bool
     registered_at: datetime
     votes: tuple[Vote, ...]
+    waived_until: date | None
+    waiver_ended: bool
 
 
 @dataclass(frozen=True)
@@ -372,6 +396,6 @@ def canonical(plain: object) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, date):  # a datetime is one too
         return value.isoformat()
-    if isinstance(value, Vote):
-        return asdict(value)
+    if isinstance(value, Vote):  # a vote without an end is written as before there were ends
+        return {name: said for name, said in asdict(value).items() if said is not None}
     raise TypeError(f"{type(value).__name__} has no canonical form.")

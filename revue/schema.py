@@ -375,6 +375,7 @@ class ModelVote(Base):
     reason: Mapped[str]
     waived: Mapped[bool]
     at: Mapped[datetime]
+    waived_until: Mapped[date | None]
 
 
 class Promotion(Base):

@@ -106,15 +106,35 @@ def names_of(session: Session, visit: Visit, people: Iterable[str]) -> dict[str,
     return names
 
 
-def vote(visit: Visit, version: str, act: CommitteeAct, reason: str, waive: bool) -> ModelState:
+def vote(
+    visit: Visit,
+    version: str,
+    act: CommitteeAct,
+    reason: str,
+    waive: bool,
+    waive_days: int | None = None,
+) -> ModelState:
     """Do one act of the committee on a model."""
     home = visit.home
     with home.transaction() as session:
         if act is CommitteeAct.APPROVE:
             return gate.approve(
-                home, session, visit.actor, version=version, reason=reason, waive=waive
+                home,
+                session,
+                visit.actor,
+                version=version,
+                reason=reason,
+                waive=waive,
+                waive_days=waive_days,
             )
-        return _VOTES[act](session, visit.actor, version=version, reason=reason, now=home.now())
+        return _VOTES[act](
+            session,
+            visit.actor,
+            version=version,
+            reason=reason,
+            today=home.today(),
+            now=home.now(),
+        )
 
 
 def current_wordings(session: Session, home: Home) -> dict[str, str]:
@@ -180,7 +200,7 @@ def in_current_words(
 def model_row(visit: Visit, version: str) -> ModelRow:
     """Return a registered model: the check before any file of that name is opened."""
     with visit.home.transaction() as session:
-        return committee.model(session, version)
+        return committee.model(session, version, today=visit.home.today())
 
 
 def audit_of(home: Home, version: str) -> dict[str, Any]:

@@ -243,10 +243,14 @@ class VoteAnswer(Answer):
     reason: str
     waived: bool
     at: datetime
+    waived_until: date | None = Field(validation_alias="waiver_end")
 
 
 class ModelAnswer(Answer):
-    """A model as the committee sees it."""
+    """A model as it stands before the committee today.
+
+    ``waived_until`` is the last day on which what its audit could not assess stays waived.
+    """
 
     version: str
     family: str
@@ -255,6 +259,8 @@ class ModelAnswer(Answer):
     chosen: bool
     registered_at: datetime
     votes: tuple[VoteAnswer, ...]
+    waived_until: date | None
+    waiver_ended: bool
 
 
 class ModelsAnswer(Answer):
@@ -264,10 +270,14 @@ class ModelsAnswer(Answer):
 
 
 class VoteAsked(Asked):
-    """A committee act; ``waive`` accepts what the audit could not assess."""
+    """A committee act; ``waive`` accepts what the audit could not assess.
+
+    It does so for ``waive_days``, and for as long as the settings allow without.
+    """
 
     reason: str = Field("", max_length=MAX_TEXT)
     waive: bool = False
+    waive_days: int | None = Field(None, ge=1)
 
 
 class StateAnswer(Answer):

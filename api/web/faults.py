@@ -129,6 +129,9 @@ FAULTS: dict[type[RebondError], Fault] = {
         "en connaissance de cause.",
         "waive",
     ),
+    committee.WaiverTooLong: Fault(
+        422, "Cette durée d'acceptation n'est pas possible : elle dépasse celle des réglages."
+    ),
     committee.AuditMissing: Fault(409, "Ce modèle n'a pas encore été audité."),
     committee.AuditOutdated: Fault(
         409, "L'audit ne porte pas sur ce modèle tel qu'il est : il faut l'auditer de nouveau."

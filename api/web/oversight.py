@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -81,6 +81,7 @@ ACT_LABELS = {
     "store_identities": "range des noms",
     "sync_people": "met à jour les accompagnements",
     "view": "donne son avis",
+    "waiver_ended": "remet un audit au vote : une acceptation a pris fin",
 }
 """The acts of the journal as people read them."""
 
@@ -92,7 +93,7 @@ SUBJECT_LABELS = {"vault": "coffre des identités", "directory": "liste des acco
 def models_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
     """List the models."""
     with visit.home.transaction() as session:
-        models = committee.models(session)
+        models = committee.models(session, today=visit.home.today())
     return render(request, "models.html", models=models, verdicts=VERDICTS)
 
 
@@ -131,7 +132,7 @@ def model_page(
 def audits_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
     """List the models with their verdicts."""
     with visit.home.transaction() as session:
-        models = committee.models(session)
+        models = committee.models(session, today=visit.home.today())
     return render(request, "audits.html", models=models, verdicts=VERDICTS)
 
 
@@ -229,8 +230,13 @@ def journal_page(
 
 
 def _acts_on(model: ModelRow) -> tuple[tuple[str, str], ...]:
-    """Return the acts that a model's page offers: no approval without an audit that allows it."""
+    """Return the acts that a model's page offers: no approval without an audit that allows it.
+
+    Signals of a model whose waiver ended are still out, so that the stop stays at hand.
+    """
     acts_of_state = ACTS[model.state]
+    if model.waiver_ended and model.state is ModelState.PROPOSED:
+        acts_of_state += ACTS[ModelState.APPROVED]
     if model.verdict in {None, "fail"}:
         return tuple((act, name) for act, name in acts_of_state if act != "approve")
     return acts_of_state
@@ -244,7 +250,7 @@ def _committee(
     error: RebondError | None = None,
 ) -> Response:
     with visit.home.transaction() as session:
-        models = committee.models(session)
+        models = committee.models(session, today=visit.home.today())
     fault = fault_of(error) if error else None
     return render(
         request,
@@ -254,6 +260,7 @@ def _committee(
         acts={model.version: _acts_on(model) for model in models},
         verdicts=VERDICTS,
         vote_labels=VOTE_LABELS,
+        waiver_end=visit.home.today() + timedelta(days=visit.home.settings.waiver_days),
         refused=version,
         typed=typed or TypedVote(),
         fault=fault,

@@ -210,8 +210,10 @@ def handled_elsewhere(
 @router.get("/models", tags=["oversight"])
 def read_models(visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> ModelsAnswer:
     """List the models and the votes on them."""
-    with visit.home.transaction() as session:
-        return ModelsAnswer.model_validate({"models": committee.models(session)})
+    home = visit.home
+    with home.transaction() as session:
+        models = committee.models(session, today=home.today())
+    return ModelsAnswer.model_validate({"models": models})
 
 
 @router.get("/models/{version}", responses=OF_A_MODEL, tags=["oversight"])
@@ -246,7 +248,9 @@ def vote(
     visit: Annotated[Visit, may(Permission.VOTE)],
 ) -> StateAnswer:
     """Approve, reject, suspend or resume a model."""
-    return StateAnswer(state=acts.vote(visit, version, act, asked.reason, asked.waive))
+    return StateAnswer(
+        state=acts.vote(visit, version, act, asked.reason, asked.waive, asked.waive_days)
+    )
 
 
 @router.get("/wordings", tags=["oversight"])

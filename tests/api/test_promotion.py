@@ -442,7 +442,9 @@ def test_s31_an_audit_of_another_model_is_not_voted_on_nor_scored_with(
                 accounts.actor_for(session, login),
                 version=proposed.chosen,
                 reason="sans lire",
-                waive=True,
+                waive_days=30,
+                most_days=30,
+                today=proposed.home.today(),
                 now=proposed.home.now(),
             )
     assert remedy in refused(command, proposed, "score")

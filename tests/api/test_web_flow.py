@@ -383,4 +383,6 @@ def test_a_name_is_lifted_for_the_referent_alone(house, claire):
 def suspend(house: House) -> None:
     with house.home.transaction() as session:
         anne = actor_for(session, "anne")
-        committee.suspend(session, anne, version=VERSION, reason="un doute", now=NOW)
+        committee.suspend(
+            session, anne, version=VERSION, reason="un doute", today=NOW.date(), now=NOW
+        )

@@ -114,7 +114,7 @@ def test_a_refused_vote_says_why_and_keeps_the_reason(house):
     asked = {"reason": "x"}
     assert anne.post("/api/v1/models/rien/approve", json=asked).status_code == 404
     with house.home.transaction() as session:
-        assert committee.model(session, VERSION).votes == ()
+        assert committee.model(session, VERSION, today=NOW.date()).votes == ()
 
 
 def test_a_model_is_read_whole(house):

@@ -261,7 +261,9 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
                     accounts.actor_for(session, login),
                     version=VERSION,
                     reason="démonstration",
-                    waive=True,
+                    waive_days=settings.waiver_days,
+                    most_days=settings.waiver_days,
+                    today=home.today(),
                     now=NOW,
                 )
         queue.fill(

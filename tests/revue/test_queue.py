@@ -124,9 +124,9 @@ def test_s19_what_expired_leaves_the_queue(session: Session) -> None:
 def test_s28_the_queue_says_that_it_is_stopped(session: Session) -> None:
     lea, ines = educator(session), member(session)
     fill(session, [new_situation("p1")])
-    committee.suspend(session, ines, version=VERSION, reason="doute", now=NOW)
+    committee.suspend(session, ines, version=VERSION, reason="doute", today=TODAY, now=NOW)
     assert queue_of(session, lea, today=TODAY).stopped
-    committee.resume(session, ines, version=VERSION, reason="levé", now=NOW)
+    committee.resume(session, ines, version=VERSION, reason="levé", today=TODAY, now=NOW)
     assert not queue_of(session, lea, today=TODAY).stopped
 
 

@@ -387,7 +387,7 @@ def test_s28_a_stop_freezes_every_signal_at_once(session: Session, kind: Situati
     lea, ines = educator(session), member(session)
     fresh = situation_in_state(session, State.VIEWED, lea, kind=kind)
     seen = situation_in_state(session, State.SIGNAL_SEEN, lea, kind=kind, id="seen")
-    committee.suspend(session, ines, version=VERSION, reason="doute", now=NOW)
+    committee.suspend(session, ines, version=VERSION, reason="doute", today=NOW.date(), now=NOW)
     for act, id in ((reveal_signal, fresh), (read_signal, seen), (reveal_signal, seen)):
         with pytest.raises(SignalFrozen):
             act(session, lea, id, now=NOW)
