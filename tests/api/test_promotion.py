@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import mlflow
@@ -459,6 +459,91 @@ def test_s31_an_audit_older_than_the_model_is_not_voted_on(
     sentence = refused(command, proposed, *asked)
     assert "older" in sentence
     assert f"run `rebond audit {proposed.chosen}`" in sentence
+
+
+def unassessed(house: Trained) -> None:
+    """Record, of the very audit that lies there, that it could not assess everything."""
+    with house.transaction() as session:
+        committee.record_audit(
+            session,
+            version=house.chosen,
+            verdict="cannot_assess",
+            audit_hash=file_hash(house.report(house.chosen) / "audit.json"),
+            report_hash=file_hash(house.report(house.chosen) / "audit.html"),
+            by=CLI,
+            now=house.home.now(),
+        )
+
+
+def pass_days(house: Trained, days: int) -> date:
+    """Move the day of a home, which is that of its newest extract."""
+    path = house.folder / "events" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    day = date.fromisoformat(manifest["extracted_on"]) + timedelta(days=days)
+    path.write_text(json.dumps(manifest | {"extracted_on": str(day)}), encoding="utf-8")
+    return day
+
+
+@pytest.mark.safeguard
+def test_s11_nothing_is_scored_after_the_shorter_waiver(
+    proposed: Trained, command: Command
+) -> None:
+    unassessed(proposed)
+    asked = ("approve", proposed.chosen, "--reason", "lu", "--by")
+    assert "waive that explicitly" in refused(command, proposed, *asked, "anne")
+    waive = ("--waive-unassessed", "--waive-days")
+    assert "1 to 180 days" in refused(command, proposed, *asked, "anne", *waive, "181")
+    assert command(proposed, *asked, "anne", "--waive-days", "9").status == 2
+    assert command(proposed, *asked, "anne", *waive, "0").status == 2
+    assert command(proposed, *asked, "anne", *waive, "9").status == 0
+    assert vote(command, proposed, proposed.chosen, "paul").out == {"state": "approved"}
+
+    pass_days(proposed, 9)
+    with proposed.transaction() as session:
+        assert gate.approved_table(proposed.home, session).version == proposed.chosen
+    today = pass_days(proposed, 1)
+    ended = f"anne's waiver .* ended on {today - timedelta(days=1)}, and today is {today}"
+    assert re.match(ended, refused(command, proposed, "score"))
+    proposed.sql("UPDATE votes SET waived_until = '2099-01-01'")
+    assert re.match(ended, refused(command, proposed, "score"))
+    assert "not possible while" in refused(command, proposed, *asked, "anne", *waive, "9")
+    proposed.sql("UPDATE votes SET waived_until = '2000-01-01'")
+    assert "journal" in refused(command, proposed, *asked, "anne", *waive, "9")
+
+
+@pytest.mark.safeguard
+def test_s11_two_members_who_waive_again_need_no_other_audit(
+    proposed: Trained, command: Command
+) -> None:
+    unassessed(proposed)
+    for login in MEMBERS:
+        assert vote(command, proposed, proposed.chosen, login).status == 0
+    pass_days(proposed, 181)
+    kept = proposed.rows()["promotions"]
+    assert vote(command, proposed, proposed.chosen, "anne").out == {"state": "one_approval"}
+    assert "two committee members" in refused(command, proposed, "score")
+    proposed.sql("UPDATE models SET state = 'approved'")
+    assert "no two approvals" in refused(command, proposed, "score")
+    proposed.sql(f"UPDATE models SET state = 'one_approval' WHERE version = '{proposed.chosen}'")  # noqa: S608
+    assert vote(command, proposed, proposed.chosen, "paul").out == {"state": "approved"}
+    with proposed.transaction() as session:
+        assert gate.approved_table(proposed.home, session).version == proposed.chosen
+    (_, new) = proposed.rows()["promotions"]
+    assert new[2].count("waived_until") == 2  # type: ignore[attr-defined]
+    proposed.sql("DELETE FROM promotions WHERE id = (SELECT MAX(id) FROM promotions)")
+    assert proposed.rows()["promotions"] == kept
+    assert "another promotion" in refused(command, proposed, "score")
+
+
+@pytest.mark.safeguard
+def test_s11_a_failed_audit_is_not_waived_for_any_time(proposed: Trained, command: Command) -> None:
+    path = proposed.report(proposed.chosen) / "audit.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(found | {"verdict": "fail"}), encoding="utf-8")
+    with proposed.transaction() as session:
+        record_audit(proposed.home, session, proposed.chosen)
+    asked = ("approve", proposed.chosen, "--by", "anne", "--reason", "lu", "--waive-unassessed")
+    assert "failed" in refused(command, proposed, *asked, "--waive-days", "1")
 
 
 def texts(database: Path) -> str:

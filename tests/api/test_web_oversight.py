@@ -117,6 +117,44 @@ def test_a_refused_vote_says_why_and_keeps_the_reason(house):
         assert committee.model(session, VERSION, today=NOW.date()).votes == ()
 
 
+@pytest.mark.safeguard
+def test_s11_pages_say_until_when_a_waiver_holds_and_that_it_ended(house):
+    """Voted on 21 November 2026 for 180 days; one member asks for 30 by program."""
+    anne, paul = house.client("anne"), house.client("paul")
+    assert "je l'accepte jusqu'au 20 mai 2027" in unescape(anne.get("/committee").text)
+    assert vote(anne, "approve", reason="lu", waive="yes").status_code == 303
+    asked = {"reason": "lu aussi", "waive": True, "waive_days": 30}
+    refused = paul.post(f"/api/v1/models/{VERSION}/approve", json=asked | {"waive_days": 181})
+    assert refused.status_code == 422
+    assert paul.post(f"/api/v1/models/{VERSION}/approve", json=asked).status_code == 200
+    (said,) = anne.get("/api/v1/models").json()["models"]
+    assert (said["state"], said["waived_until"]) == ("approved", "2026-12-21")
+    assert [v["waived_until"] for v in said["votes"]] == ["2027-05-20", "2026-12-21"]
+    for page in ("/committee", f"/models/{VERSION}"):
+        holds = unescape(anne.get(page).text)
+        assert "est accepté jusqu'au 21 décembre 2026 ;" in holds
+        assert "a pris fin" not in holds
+    anne = house.on(date(2026, 12, 21)).client("anne")
+    assert "a pris fin" not in unescape(anne.get("/committee").text)
+
+    later = house.on(date(2026, 12, 22))
+    anne, paul = later.client("anne"), later.client("paul")
+    (said,) = anne.get("/api/v1/models").json()["models"]
+    assert (said["state"], said["waiver_ended"]) == ("proposed", True)
+    for page in ("/committee", f"/models/{VERSION}"):
+        ended = unescape(anne.get(page).text)
+        assert "a pris fin le 21 décembre 2026." in ended
+    page = anne.get("/committee").text
+    assert "Approuver" in page
+    assert "Suspendre" in page  # its signals are still out
+    assert vote(anne, "approve", reason="relu", waive="yes").status_code == 303
+    assert "une approbation sur deux" in anne.get("/committee").text
+    assert vote(paul, "approve", reason="relu", waive="yes").status_code == 303
+    page = unescape(anne.get("/committee").text)
+    assert "est accepté jusqu'au 20 juin 2027 ;" in page
+    assert "une acceptation a pris fin" in later.client("dina").get("/journal").text
+
+
 def test_a_model_is_read_whole(house):
     page = house.client("sonia").get(f"/models/{VERSION}").text.replace("&#39;", "'")
     for feature in model_table().features:

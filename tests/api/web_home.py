@@ -6,8 +6,8 @@ import json
 import random
 import shutil
 import warnings
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from api.gate import file_hash
@@ -78,10 +78,15 @@ class House:
         if login is not None:
             with self.home.transaction() as session:
                 actor = accounts.actor_for(session, login)
-                opened = accounts.open_session(session, actor, NOW, hours=9)
+                opened = accounts.open_session(session, actor, self.home.now(), hours=9)
             client.cookies.set("rebond", opened.token)
             client.headers["X-CSRF-Token"] = opened.csrf
         return client
+
+    def on(self, day: date) -> House:
+        """Return this house as it is at noon of another day."""
+        noon = datetime.combine(day, time(12), UTC)
+        return replace(self, home=Home(self.home.folder, self.home.keys_folder, lambda: noon))
 
     def copy(self, folder: Path) -> House:
         """Copy this house, so that a test may change it."""

@@ -4,12 +4,14 @@ import re
 import sqlite3
 import subprocess
 import sys
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.exc import StatementError
@@ -18,11 +20,14 @@ from sqlalchemy.pool import StaticPool
 
 from features.keys import Keyring
 from revue import schema
+from revue.committee import models
 from revue.database import DatabaseMissing, NotMigrated, create_database, open_database
 from revue.permissions import NotYours
-from revue.records import Actor, Opinion, Role, State
+from revue.records import Actor, ModelState, Opinion, Role, State
 from revue.review import give_view, handled_elsewhere
 from tests.revue.builders import NOW, educator, situation_in_state, user
+
+MIGRATIONS = Path(schema.__file__).with_name("migrations")
 
 
 def clauses(connection: object) -> dict[str, list[str]]:
@@ -59,6 +64,37 @@ def test_migrating_twice_changes_nothing(database: Path, keys: Keyring) -> None:
     create_database(database)
     assert database.stat().st_mode & 0o077 == 0
     open_database(database, keys.sign).kw["bind"].dispose()
+
+
+def test_votes_from_before_waivers_had_an_end_are_kept(tmp_path: Path, keys: Keyring) -> None:
+    path = tmp_path / "older.db"
+    engine = create_engine(f"sqlite:///{path}")
+    at = {"at": "2026-01-01 10:00:00.000000"}
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for sql in (
+            "INSERT INTO users VALUES (1, 'ines', 'committee', NULL, '-', 1, :at)",
+            "INSERT INTO models VALUES ('m1', 'f', 't', 'p', 'd', 1, 'one_approval', :at)",
+            "INSERT INTO model_audits VALUES (1, 'm1', 'cannot_assess', 'a', 'r', :at)",
+            "INSERT INTO votes VALUES (1, 'm1', 1, 1, 'approve', 'lu', 1, :at)",
+        ):
+            connection.execute(text(sql), at)
+    engine.dispose()
+    with pytest.raises(NotMigrated):
+        open_database(path, keys.sign)
+    create_database(path)
+    opened = open_database(path, keys.sign)
+    last = date(2026, 6, 30)  # 180 days after the vote
+    with opened.begin() as session:
+        (row,) = models(session, today=last)
+        assert (row.state, row.waived_until) == (ModelState.ONE_APPROVAL, last)
+        (row,) = models(session, today=last + timedelta(days=1))
+        assert (row.state, row.waiver_ended) == (ModelState.PROPOSED, True)
+    opened.kw["bind"].dispose()
 
 
 def test_missing_and_foreign_files_are_refused(tmp_path: Path, keys: Keyring) -> None:
