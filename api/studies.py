@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from api.audit_context import describe_audit
+from api.audit_surroundings import surroundings_of
 from api.gate import MEASURES, check_assessment, check_protocol, file_hash, load_table
 from api.home import Home
 from audits.engine import audit_predictions
 from audits.records import AuditResult
 from audits.report import write_report
+from audits.surroundings import Surroundings
 from features.engine import Engine, StoreEngine
 from features.errors import RebondError
 from features.point_in_time import check_outcome_occurs
@@ -46,10 +48,11 @@ class NothingTrained(RebondError):
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """An audit and where its report was written."""
+    """An audit, what is told around it, and where its report was written."""
 
     version: str
     result: AuditResult
+    surroundings: Surroundings
     report: dict[str, Path]
 
 
@@ -175,6 +178,18 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
         tolerance=protocol.audit.tolerance,
         seed=SEED,
     )
+    surroundings = surroundings_of(
+        home,
+        table,
+        study,
+        scores=scores,
+        listing=listing,
+        attributes=attributes,
+        result=result,
+        engine=engine,
+        seed=SEED,
+        progress=progress,
+    )
     progress("writing the report")
     report = write_report(
         result,
@@ -194,7 +209,7 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
                 by=by,
                 now=home.now(),
             )
-    return AuditOutcome(version, result, report)
+    return AuditOutcome(version, result, surroundings, report)
 
 
 def _newest_chosen(home: Home) -> str:

@@ -89,8 +89,7 @@ def checked(table: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
     present = [name for name in COLUMNS if name in table.columns]
     kept = table[[*present, *dict.fromkeys(attributes)]].reset_index(drop=True)
     for attribute in attributes:
-        text = kept[attribute].astype("str").str.strip()
-        kept[attribute] = text.mask(kept[attribute].isna() | (text == ""), UNKNOWN)
+        kept[attribute] = named(kept[attribute])
     try:
         return _contract(attributes).validate(kept, lazy=True)
     except pa.errors.SchemaErrors as faults:
@@ -101,6 +100,12 @@ def checked(table: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
             "row per person and review date with person, label (0, 1 or missing) and selected "
             "(true or false)."
         ) from faults
+
+
+def named(values: pd.Series) -> pd.Series[str]:
+    """Return the values of an attribute as text, the missing ones as "inconnu"."""
+    text = values.astype("str").str.strip()
+    return text.mask(values.isna() | (text == ""), UNKNOWN)
 
 
 def _contract(attributes: Sequence[str]) -> pa.DataFrameSchema:

@@ -17,8 +17,11 @@ class DataSheet:
 
     Parameters
     ----------
+    train_base_rate, test_base_rate
+        Shares of the labelled rows with the outcome; None where few persons tell them.
     unknown
-        Attribute and share of the audited persons of whom it is not known.
+        Attribute and share of the audited persons of whom it is not known; an attribute of
+        which that is withheld is left out.
     set_aside
         Codes of events that no feature counts, because the training had none of them.
     """
@@ -28,7 +31,7 @@ class DataSheet:
     train_until: date
     train_persons: int
     train_rows: int
-    train_base_rate: float
+    train_base_rate: float | None
     test_from: date
     test_until: date
     test_persons: int
@@ -41,7 +44,10 @@ class DataSheet:
 
 @dataclass(frozen=True)
 class GroupDelay:
-    """How late the outcome was recorded in one group: days, and share later than 7 days."""
+    """How late the outcome was recorded in one group: days, and share later than 7 days.
+
+    ``persons`` with at least one outcome stand behind it; what is withheld is None.
+    """
 
     attribute: str
     value: str
@@ -61,8 +67,9 @@ class LabelCard:
     unknown_share
         Share of the audited rows whose label is null.
     median_days, late_share
-        Days between an outcome and its record; share recorded more than 7 days later.
-        None where the data give no second date.
+        Days between an outcome (for ``silence``: a fact that breaks it) and its record; share
+        recorded more than 7 days later, to a whole percent. None where the data give no second
+        date, or few persons stand behind it.
     groups
         The same by group: a group recorded later is audited on a poorer truth.
     """
@@ -92,7 +99,9 @@ class Proxy:
     """How well the features together tell one group from all others.
 
     ``auc`` is measured on persons that were not fitted on, with its 95% interval; ``score``
-    is the AUC of the model's own estimate. None where too few persons are in the group.
+    is the AUC of the model's own estimate: above one half where the group has the higher ones,
+    below where it has the lower ones. ``features`` tell the group alone, beyond chance. None
+    and empty where too few persons are in the group, or outside it.
     """
 
     attribute: str
@@ -108,8 +117,8 @@ class Proxy:
 class MissingProxy:
     """One feature that is missing more often in one group than elsewhere.
 
-    ``share`` and ``elsewhere`` are shares of persons without a value, ``low`` and ``high``
-    the 95% interval of their difference.
+    ``share`` and ``elsewhere`` are shares of persons without a value, ``low`` and ``high`` the
+    interval of their difference; at 95% all those of an audit hold together. Whole percents.
     """
 
     attribute: str
@@ -133,7 +142,8 @@ class Stability:
     shared, shared_least
         Share of the places that a fit gives to the same situations as the model: mean, least.
     listed_again
-        Share of the listed who had been listed at the date before.
+        Share of the places whose person would have held one at the date before too, were there
+        no rest between two signals.
     """
 
     bags: int
@@ -147,12 +157,14 @@ class Shift:
     """How far one distribution moved since the training.
 
     ``psi`` is the population stability index over the model table's own bins: below 0.1
-    little, above 0.25 much.
+    little, above 0.25 much. ``chance`` is what it reaches one time in twenty with so many
+    persons though nothing moves.
     """
 
     title: str
     column: str
     psi: float
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -162,8 +174,8 @@ class Drift:
     score_psi: float
     features: tuple[Shift, ...]
     moved: int
-    """Features with an index above 0.25."""
-    base_rate_before: float
+    """Features with an index above 0.25, and above what chance reaches."""
+    base_rate_before: float | None
     base_rate_since: float | None
 
 
@@ -171,8 +183,9 @@ class Drift:
 class TradeOffPoint:
     """One fit under a constraint of equal recall: what it finds, and its largest gap.
 
-    ``strength`` orders the points of one method; ``model`` marks the audited model itself and
-    ``free`` the same learner without a constraint. None where the gap cannot be measured.
+    Both to a whole percent, among the groups large enough to be compared. ``strength`` orders
+    the points of one method (``GridSearch``, ``ExponentiatedGradient``); ``model`` marks the
+    audited model itself and ``free`` the same learner without a constraint.
     """
 
     method: str
