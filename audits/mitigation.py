@@ -21,7 +21,9 @@ Agarwal et al. (2018), A reductions approach to fair classification.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +36,9 @@ from fairlearn.reductions import (
     GridSearch,
     TruePositiveRateParity,
 )
+from pandas.errors import Pandas4Warning
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -96,7 +100,8 @@ def find_trade_offs(
     """
     found = []
     used = _thinned(study)
-    halves = list(_halves(study, used, float(model.selected.mean())))
+    with _fitting():
+        halves = list(_halves(study, used, float(model.selected.mean())))
     for name in audited.columns if len(halves) == HALVES else ():
         was, value = trained_on[name].to_numpy(object), audited[name].to_numpy(object)
         groups = _compared(study.test.cohort, value, model.eligible)
@@ -105,7 +110,7 @@ def find_trade_offs(
         if len(groups) < 2 or not all(side.can_be_equal for side in sides):  # noqa: PLR2004
             continue
         progress(f"trying equal recall: {name}")
-        with threadpool_limits(limits=1):  # small fits gain nothing from more threads
+        with _fitting():
             ways = [list(_ways(side)) for side in sides]
         recall, gap = _measured(study.test.cohort, value, groups, model)
         points = [TradeOffPoint("", 0.0, recall, gap, model=True)]
@@ -174,6 +179,19 @@ class _EqualRecall(TruePositiveRateParity):  # type: ignore[misc] # fairlearn ha
         return ErrorRate(costs={"fp": self.cut, "fn": 1 - self.cut})
 
 
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Fit on one thread, for small fits gain nothing from more, and without two warnings.
+
+    fairlearn's own series grow in a way that pandas will retire; a solver that cannot improve
+    on where it starts says that it hands over to another one.
+    """
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Pandas4Warning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
 def _ways(half: _Half) -> Iterator[_Way]:
     """Fit the free learner, then those of each method."""
     given = {"X": half.design, "y": half.label, "sensitive_features": half.group}
@@ -238,9 +256,11 @@ def _thinned(study: Study) -> Bools:
 
     Pseudonyms are keyed hashes: the first ones are as good as a draw.
     """
-    cohort, outcome = study.train.cohort, study.protocol.outcome
-    apart = -(-outcome.horizon_days // study.protocol.cadence.every_days)
-    dates = np.sort(cohort["as_of"].unique())[::-1][::apart]
+    cohort, horizon = study.train.cohort, study.protocol.outcome.horizon_days
+    dates: list[pd.Timestamp] = []
+    for date in sorted(cohort["as_of"].unique(), reverse=True):
+        if not dates or (dates[-1] - date).days >= horizon:
+            dates.append(date)
     used = cohort["as_of"].isin(dates)
     rows = cohort.loc[used, "household"].value_counts().sort_index().cumsum()
     few = cohort["household"].isin(rows.index[rows <= MOST_ROWS])
