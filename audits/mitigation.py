@@ -214,7 +214,7 @@ def _ways(half: _Half) -> Iterator[_Way]:
     mean = sum(
         weight * _chance(gradient.predictors_[at], half.ranked) for at, weight in weights.items()
     )
-    yield _Way("ExponentiatedGradient", 1 / ALLOWED, np.asarray(mean))
+    yield _Way("ExponentiatedGradient", ALLOWED, np.asarray(mean))
 
 
 def _chance(predictor: Any, design: Floats) -> Floats:

@@ -164,7 +164,7 @@ class Shift:
     title: str
     column: str
     psi: float
-    chance: float
+    chance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -184,8 +184,9 @@ class TradeOffPoint:
     """One fit under a constraint of equal recall: what it finds, and its largest gap.
 
     Both to a whole percent, among the groups large enough to be compared. ``strength`` orders
-    the points of one method (``GridSearch``, ``ExponentiatedGradient``); ``model`` marks the
-    audited model itself and ``free`` the same learner without a constraint.
+    the points of one method: of ``GridSearch``, how many times the free learner's gaps it was
+    charged; of ``ExponentiatedGradient``, the difference it allows. ``model`` marks the audited
+    model itself and ``free`` the same learner without a constraint.
     """
 
     method: str

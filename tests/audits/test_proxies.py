@@ -158,3 +158,18 @@ def test_odd_tables_are_never_an_exception(
     ]
     assert all(p.auc is None or 0 <= p.low <= p.auc <= p.high <= 1 for p in found)  # type: ignore[operator]
     find_missing(lines(columns), values, named)
+
+
+def test_the_interval_over_fits_holds_where_nothing_tells() -> None:
+    """By itself each interval leaves out one half at most one time in twenty."""
+    outside = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        group = pd.DataFrame({"groupe": rng.choice(["a", "b"], 200, p=[0.3, 0.7])})
+        (proxy, _) = find_proxies(
+            lines(6), rng.normal(size=(200, 6)), rng.random(200), group, *households(200)
+        )
+        assert proxy.low is not None
+        assert proxy.high is not None
+        outside += not proxy.low <= 0.5 <= proxy.high
+    assert outside <= 4
