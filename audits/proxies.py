@@ -118,7 +118,9 @@ def find_proxies(
                 telling = abs(sample.auc - _HALF)
                 if telling > _reach(sample, group, _critical(looks)):
                     alone.append(ProxyFeature(feature.title, feature.name, _HALF + telling))
-        best = {told.column: told for told in sorted(alone, key=lambda told: told.auc)}
+        best: dict[str, ProxyFeature] = {}
+        for told in sorted(alone, key=lambda told: -told.auc):
+            best.setdefault(told.column, told)
         found.append(
             Proxy(
                 attribute=group.attribute,
@@ -127,7 +129,7 @@ def find_proxies(
                 low=max(0.0, together.auc - reach),
                 high=min(1.0, together.auc + reach),
                 score=auc_sample(inside, score, household).auc,
-                features=tuple(reversed(best.values()))[:MOST_TOLD],
+                features=tuple(best.values())[:MOST_TOLD],
             )
         )
     return tuple(found)

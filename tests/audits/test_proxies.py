@@ -83,8 +83,11 @@ def test_the_missing_value_itself_is_a_proxy() -> None:
     assert found.share == round(np.isnan(values[interpreter, 3]).mean(), 2)
     assert found.elsewhere == round(np.isnan(values[~interpreter, 3]).mean(), 2)
     assert 0 < found.low < found.share - found.elsewhere < found.high
+    values[:, 2] = np.where(interpreter, rng.poisson(4.0, PERSONS), values[:, 2])
     best = find_proxies(lines(8), values, rng.random(PERSONS), groups, *households())[-1]
-    assert best.features[0].column == "f3.count"
+    # Each is named once, with the end of its axis where missing values tell more.
+    assert [told.column for told in best.features] == ["f2.count", "f3.count"]
+    assert best.features[0].auc > best.features[1].auc > 0.65
 
 
 def test_the_interval_of_a_difference_is_newcombes() -> None:
