@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import date
 
 import numpy as np
 import pytest
 
+from api.audit_surroundings import _read
+from api.gate import load_table
 from api.home import Home, open_home
 from api.studies import AuditOutcome, audit_model
 from audits.suppression import K
+from features.engine import StoreEngine
+from modeles.validation import build_study
 from revue.records import Actor
 from tests.conftest import DemoHome
 
@@ -78,6 +83,23 @@ def test_the_simulated_proxy_is_seen(outcome: AuditOutcome) -> None:
     assert proxy.auc > 0.5
     assert proxy.features[0].column.startswith("rendez-vous")
     assert all(p.features == () for p in outcome.surroundings.proxies if p.attribute == "genre")
+
+
+def test_a_kind_of_fact_that_the_training_did_not_know_is_named(
+    home: Home, outcome: AuditOutcome
+) -> None:
+    table = load_table(home, outcome.version)
+    engine = StoreEngine(home.store)
+    study = build_study(
+        home.store.protocol(),
+        engine,
+        date.fromisoformat(home.store.manifest.extracted_on or ""),
+        test_from=date.fromisoformat(table.test_from),
+        vocabulary=frozenset(table.codes),
+    )
+    younger = replace(table, codes=tuple(c for c in table.codes if c != "contact//visite"))
+    assert _read(engine, younger, study)[1] == {"contact//visite"}
+    assert _read(engine, table, study)[1] == frozenset()
 
 
 def test_s21_no_count_is_of_a_few_and_no_line_is_of_a_person(
