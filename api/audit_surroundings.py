@@ -103,7 +103,7 @@ def surroundings_of(
             test.cohort,
             result,
             extracted_on=study.split.mature_on,
-            features=len(table.features),
+            features=len({line.column for line in table.features}),
             set_aside=set_aside,
         ),
         label_card=label_card(

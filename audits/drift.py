@@ -76,20 +76,11 @@ def find_drift(
             chance=round(by_chance(*counts, *persons), 2),
         )
 
-    shifts = sorted(
-        (
-            shift(
-                line.title,
-                line.name,
-                (
-                    _binned(line, values_before[:, line.column]),
-                    _binned(line, values_since[:, line.column]),
-                ),
-            )
-            for line in features
-        ),
-        key=lambda shift: -shift.psi,
-    )
+    shifts = []
+    for lines in _by_column(features):
+        then, now = (_binned(lines, v[:, lines[0].column]) for v in (values_before, values_since))
+        shifts.append(shift(lines[0].title, lines[0].name, (then, now)))
+    shifts.sort(key=lambda one: -one.psi)
     tenths = np.unique(np.quantile(score_before, np.arange(1, TENTHS) / TENTHS))
     return Drift(
         score_psi=shift("", "", (_counts(tenths, score_before), _counts(tenths, score_since))).psi,
@@ -133,11 +124,19 @@ def base_rate(cohort: pd.DataFrame) -> float | None:
     return float(cohort["label"].mean()) if min(sides) >= K else None
 
 
-def _binned(line: TableFeature, values: Floats) -> Ints:
-    """Count the values in each bin of a line (below, between and above its knots)."""
-    logged = line.shape == "line" and line.scale == "log1p"
+def _by_column(features: Sequence[TableFeature]) -> list[list[TableFeature]]:
+    """Return the lines of each column: a scorecard may ask about one more than once."""
+    columns: dict[int, list[TableFeature]] = {}
+    for line in features:
+        columns.setdefault(line.column, []).append(line)
+    return list(columns.values())
+
+
+def _binned(lines: Sequence[TableFeature], values: Floats) -> Ints:
+    """Count the values between all edges of a column's lines (or its knots), on their axis."""
+    logged = lines[0].shape == "line" and lines[0].scale == "log1p"
     axis = np.log1p(np.maximum(values, 0.0)) if logged else values
-    return _counts(np.array(line.edges), axis)
+    return _counts(np.unique([edge for line in lines for edge in line.edges]), axis)
 
 
 def _counts(edges: Floats, values: Floats) -> Ints:

@@ -74,7 +74,8 @@ def find_proxies(
     Parameters
     ----------
     features
-        The model's own; each names its column of ``values``.
+        The lines of the table; each names its column of ``values``, of which there may be more
+        than one line.
     values
         Shape (persons, columns), NaN where there is no value.
     score
@@ -94,6 +95,7 @@ def find_proxies(
         features are named where their interval, widened so that all of the audit hold
         together (Bonferroni), stays clear of one half.
     """
+    features = _once(features)
     own = values[:, [feature.column for feature in features]]
     groups = list(_groups(attributes))
     judged = {
@@ -155,7 +157,7 @@ def find_missing(
     tuple of MissingProxy
         In order of attribute, then the widest difference first.
     """
-    absent = {feature: np.isnan(values[:, feature.column]) for feature in features}
+    absent = {feature: np.isnan(values[:, feature.column]) for feature in _once(features)}
     absent = {feature: missing for feature, missing in absent.items() if missing.any()}
     groups = list(_groups(attributes))
     critical = _critical(len(absent) * sum(group.enough for group in groups))
@@ -167,6 +169,10 @@ def find_missing(
             told += _missing_of(feature, missing, mine, critical)
         found += sorted(told, key=lambda proxy: proxy.elsewhere - proxy.share)
     return tuple(found)
+
+
+def _once(features: Sequence[TableFeature]) -> tuple[TableFeature, ...]:
+    return tuple({feature.column: feature for feature in features}.values())
 
 
 @dataclass(frozen=True)

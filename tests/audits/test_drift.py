@@ -90,6 +90,16 @@ def test_a_line_is_cut_at_its_knots_on_its_own_axis() -> None:
     assert other.features[0].psi > 0.25
 
 
+def test_two_lines_of_one_column_are_one_feature_with_the_edges_of_both() -> None:
+    (low,), (high,) = lines(1, (1.0,)), lines(1, (3.0,))
+    before = np.repeat([0.0, 2.0, 4.0], [20, 20, 40])[:, np.newaxis]
+    since = np.repeat([0.0, 2.0, 4.0], [20, 40, 20])[:, np.newaxis]
+    drift = find_drift([low, high], rows(before), rows(since))  # type: ignore[arg-type]
+    assert drift is not None
+    (shift,) = drift.features
+    assert shift.psi == round(stability_index(np.array([20, 20, 40]), np.array([20, 40, 20])), 2)
+
+
 def test_s21_few_persons_have_no_drift_and_few_cases_no_base_rate() -> None:
     few, many = np.zeros((10, 1)), np.zeros((40, 1))
     assert find_drift(lines(1), rows(few), rows(many)) is None  # type: ignore[arg-type]

@@ -78,7 +78,8 @@ def test_the_missing_value_itself_is_a_proxy() -> None:
     groups, values = attributes(rng), noise(rng)
     interpreter = (groups["interprete"] == "oui").to_numpy(bool)
     values[:, 3] = np.where(rng.random(PERSONS) < np.where(interpreter, 0.5, 0.1), np.nan, 1.0)
-    (found,) = find_missing(lines(8), values, groups)
+    # A scorecard may have two lines about one fact: it is told of once.
+    (found,) = find_missing(lines(8) * 2, values, groups)
     assert (found.attribute, found.value, found.column) == ("interprete", "oui", "f3.count")
     assert found.share == round(np.isnan(values[interpreter, 3]).mean(), 2)
     assert found.elsewhere == round(np.isnan(values[~interpreter, 3]).mean(), 2)
