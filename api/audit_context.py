@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from api.families import family_name
-from audits.report import AuditContext, CandidateLine, FeatureLines, MeasureLine
-from features.french import count
+from audits.report.context import (
+    AuditContext,
+    Candidate,
+    ListMeasures,
+    MeasuredFact,
+    ModelBin,
+    ModelFeature,
+    Words,
+)
+from features.catalogue import catalogue
 from features.protocol import Protocol
 from modeles.measures import Listing
 from modeles.table import ModelTable
-
-LIMITS = (
-    "La comparaison ne porte que sur les attributs prévus par le protocole ; un écart selon un "
-    "autre attribut n'y apparaît pas.",
-)
 
 
 def describe_audit(
@@ -36,8 +40,13 @@ def describe_audit(
     measured
         Every candidate of the training under the contract's keys.
     """
+    facts = {
+        feature.name: MeasuredFact(feature.name, Words(feature.title, feature.title_in("en")))
+        for feature in catalogue(protocol)
+    }
     return AuditContext(
-        subject=f"modèle {table.version}",
+        subject=table.version,
+        kind="model",
         protocol=protocol.name,
         outcome=protocol.outcome.label,
         data_hash=table.hashes["data"],
@@ -45,42 +54,28 @@ def describe_audit(
         protocol_hash=protocol.hash,
         capacity=_capacity(protocol, listing),
         candidates=tuple(_candidate(line, table.version) for line in measured),
-        features=tuple(FeatureLines(f.title, f.lines()) for f in table.features),
-        limits=LIMITS,
+        features=tuple(_features(table, facts)),
+        facts=tuple(facts.values()),
     )
 
 
-def _capacity(protocol: Protocol, listing: Listing) -> tuple[MeasureLine, ...]:
-    listed = sum(date.listed for date in listing.dates)
-    labelled = sum(date.labelled for date in listing.dates)
-    return (
-        MeasureLine("Dates de revue mesurées", str(len(listing.dates))),
-        MeasureLine(
-            "Places par date",
-            str(protocol.capacity.per_review),
-            f"dont {protocol.capacity.control_share:.0%} tirées au hasard",
-        ),
-        MeasureLine(
-            "Utilité de la liste",
-            _share(listing.precision),
-            "sur 100 situations listées, celles où l'issue est survenue (moyenne des dates)",
-        ),
-        MeasureLine(
-            "Part repérée",
-            _share(listing.recall),
-            "sur 100 situations où l'issue est survenue, celles qui étaient listées (moyenne)",
-        ),
-        MeasureLine("Part repérée, pire date", _share(listing.worst_recall)),
-        MeasureLine(
-            "Suites connues",
-            f"{labelled} sur {count(listed, 'situation listée', 'situations listées')}",
-        ),
+def _capacity(protocol: Protocol, listing: Listing) -> ListMeasures:
+    return ListMeasures(
+        review_dates=len(listing.dates),
+        per_review=protocol.capacity.per_review,
+        control_share=protocol.capacity.control_share,
+        precision=_measured(listing.precision),
+        recall=_measured(listing.recall),
+        worst_recall=_measured(listing.worst_recall),
+        listed=sum(date.listed for date in listing.dates),
+        labelled=sum(date.labelled for date in listing.dates),
     )
 
 
-def _candidate(line: dict[str, Any], version: str) -> CandidateLine:
-    return CandidateLine(
-        family=family_name(str(line["family"])),
+def _candidate(line: dict[str, Any], version: str) -> Candidate:
+    family = str(line["family"])
+    return Candidate(
+        name=Words(family_name(family), family_name(family, "en")),
         chosen=line["version"] == version,
         promotable=bool(line["promotable"]),
         auc=line["auc"],
@@ -89,5 +84,21 @@ def _candidate(line: dict[str, Any], version: str) -> CandidateLine:
     )
 
 
-def _share(value: float) -> str:
-    return "non mesurable" if math.isnan(value) else f"{100 * value:.0f} sur 100"
+def _features(table: ModelTable, facts: Mapping[str, MeasuredFact]) -> Iterator[ModelFeature]:
+    for feature in table.features:
+        yield ModelFeature(
+            title=Words(feature.title, facts[feature.name].title.en),
+            bins=tuple(
+                ModelBin(Words(fr, en), points, whole)
+                for (fr, points), (en, _), whole in zip(
+                    feature.lines(),
+                    feature.lines("en"),
+                    table.whole_points(feature) or repeat(None),
+                    strict=False,
+                )
+            ),
+        )
+
+
+def _measured(value: float) -> float | None:
+    return None if math.isnan(value) else value

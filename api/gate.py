@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from api.home import Home
+from audits.report.writing import FINDINGS, report_hash
 from features.errors import RebondError
 from features.protocol import Protocol
 from modeles.table import ModelTable, read_table
@@ -78,8 +79,8 @@ def fingerprint(home: Home, table: ModelTable) -> ModelFingerprint:
         table=table.hash,
         protocol=table.hashes["protocol"],
         data=table.hashes["data"],
-        audit=file_hash(reports / "audit.json"),
-        report=file_hash(reports / "audit.html"),
+        audit=file_hash(reports / FINDINGS),
+        report=report_hash(reports),
     )
 
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.quality_findings import findings
-from audits.report import decimal, number, percent
+from audits.report.numbers import decimal, number, percent
 from audits.suppression import K
 from features.codes import label
 from features.french import MONTHS, count, day

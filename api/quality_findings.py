@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from audits.report import number, percent
+from audits.report.numbers import number, percent
 from audits.suppression import K
 from features.french import count, day
 from features.quality import (

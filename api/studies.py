@@ -19,7 +19,7 @@ from api.gate import MEASURES, check_assessment, check_protocol, file_hash, load
 from api.home import Home
 from audits.engine import audit_predictions
 from audits.records import AuditResult
-from audits.report import write_report
+from audits.report.writing import report_hash, write_report
 from audits.surroundings import Surroundings
 from features.engine import Engine, StoreEngine
 from features.errors import RebondError
@@ -205,7 +205,7 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
                 version=version,
                 verdict=result.verdict,
                 audit_hash=file_hash(report["json"]),
-                report_hash=file_hash(report["html"]),
+                report_hash=report_hash(home.report_folder(version)),
                 by=by,
                 now=home.now(),
             )

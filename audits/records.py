@@ -7,6 +7,7 @@ libraries an audit is made with.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -27,7 +28,7 @@ def plain(record: Any) -> dict[str, Any]:
             return {name: listed(inner) for name, inner in value.items()}
         if isinstance(value, tuple | list):
             return [listed(inner) for inner in value]
-        return value
+        return value.isoformat() if isinstance(value, date) else value
 
     found: dict[str, Any] = listed(asdict(record))
     return found

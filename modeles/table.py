@@ -17,7 +17,7 @@ import json
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import RebondError
-from features.french import count
+from features.phrases import PHRASES, Language
 
 Floats = npt.NDArray[np.float64]
 FORMAT = "rebond-table/2"
@@ -36,9 +36,43 @@ WIDE_RANGE = 0.10
 
 SHAPES = ("steps", "line")
 SCALES = ("linear", "log1p")
-COUNTED = {"faits": ("fait", "faits"), "jours": ("jour", "jours")}
+COUNTED: Mapping[str, Mapping[Language, tuple[str, str]]] = {
+    "faits": {"fr": ("fait", "faits"), "en": ("event", "events")},
+    "jours": {"fr": ("jour", "jours"), "en": ("day", "days")},
+}
 """Units whose values are whole numbers, as they are said."""
 WITHOUT = "sans valeur"
+
+
+@dataclass(frozen=True)
+class PlaceWords:
+    """How a language says where a value stands."""
+
+    up_to: str
+    more: str
+    between: str
+    from_to: str
+    from_on: str
+    anything: str
+    no: str
+    yes: str
+    none: str
+    some: str
+    without: str
+
+
+PLACE_WORDS: Mapping[Language, PlaceWords] = {
+    "fr": PlaceWords(
+        up_to="jusqu'à {}", more="plus de {}", between="plus de {}, jusqu'à {}",
+        from_to="de {} à {}", from_on="à partir de {}", anything="toute valeur",
+        no="non", yes="oui", none="aucun fait", some="au moins 1 fait", without=WITHOUT,
+    ),
+    "en": PlaceWords(
+        up_to="up to {}", more="more than {}", between="more than {}, up to {}",
+        from_to="{} to {}", from_on="from {} on", anything="any value",
+        no="no", yes="yes", none="no event", some="at least 1 event", without="without a value",
+    ),
+}  # fmt: skip
 
 _KNOTS = 2
 _SHOWN = 100
@@ -148,42 +182,53 @@ class TableFeature(Line):
     @property
     def places(self) -> tuple[str, ...]:
         """Say where each of ``points`` stands: ``jusqu'à 2 jours``, ``de 3 à 5 jours``."""
-        if self.unit == "oui ou non" and self.shape == "steps" and len(self.edges) == 1:
-            return "non", "oui"
-        if not self.edges:
-            return ("toute valeur",)
-        if self.unit in COUNTED and self.shape == "steps":
-            return self._whole_places()
-        on_axis = math.expm1 if self.scale == "log1p" else float
-        edges = [self._number(on_axis(edge)) for edge in self.edges]
-        if self.shape == "line":
-            return f"jusqu'à {edges[0]}", f"à partir de {edges[-1]}"
-        between = [f"plus de {low}, jusqu'à {high}" for low, high in pairwise(edges)]
-        return f"jusqu'à {edges[0]}", *between, f"plus de {edges[-1]}"
+        return self.places_in("fr")
 
-    def _whole_places(self) -> tuple[str, ...]:
+    def places_in(self, language: Language) -> tuple[str, ...]:
+        """Say the same in some language: ``up to 2 days``, ``3 to 5 days``."""
+        words = PLACE_WORDS[language]
+        if self.unit == "oui ou non" and self.shape == "steps" and len(self.edges) == 1:
+            return words.no, words.yes
+        if not self.edges:
+            return (words.anything,)
+        if self.unit in COUNTED and self.shape == "steps":
+            return self._whole_places(language)
+        on_axis = math.expm1 if self.scale == "log1p" else float
+        edges = [self._number(on_axis(edge), language) for edge in self.edges]
+        if self.shape == "line":
+            return words.up_to.format(edges[0]), words.from_on.format(edges[-1])
+        between = [words.between.format(low, high) for low, high in pairwise(edges)]
+        return words.up_to.format(edges[0]), *between, words.more.format(edges[-1])
+
+    def _whole_places(self, language: Language) -> tuple[str, ...]:
+        words = PLACE_WORDS[language]
         # Between whole numbers an edge means the lower one: 2.5 days is "up to 2 days".
         edges = [math.floor(edge) for edge in self.edges]
-        first, last = f"jusqu'à {self._number(edges[0])}", f"plus de {self._number(edges[-1])}"
+        first = words.up_to.format(self._number(edges[0], language))
+        last = words.more.format(self._number(edges[-1], language))
         if self.unit == "faits" and not edges[0] and ".trend" not in self.name:
             # A trend of 0 is no absence: there, 0 is a number like another.
-            first, last = "aucun fait", last if edges[-1] else "au moins 1 fait"
+            first, last = words.none, last if edges[-1] else words.some
         between = [
-            self._number(high)
+            self._number(high, language)
             if high == low + 1
-            else f"de {str(low + 1).replace('-', '−')} à {self._number(high)}"
+            else words.from_to.format(str(low + 1).replace("-", "−"), self._number(high, language))
             for low, high in pairwise(edges)
         ]
         return first, *between, last
 
-    def _number(self, value: float) -> str:
+    def _number(self, value: float, language: Language) -> str:
+        said = PHRASES[language]
         if self.unit in COUNTED:
-            return count(round(value), *COUNTED[self.unit]).replace("-", "−")
-        return f"{value:.4g}".replace(".", ",").replace("-", "−")
+            text = said.count(round(value), *COUNTED[self.unit][language])
+        else:
+            text = f"{value:.4g}".replace(".", said.point)
+        return text.replace("-", "−")
 
-    def lines(self) -> tuple[tuple[str, float], ...]:
+    def lines(self, language: Language = "fr") -> tuple[tuple[str, float], ...]:
         """Return (where, points) from the lowest value to the missing one, to be read."""
-        return (*zip(self.places, self.points, strict=True), (WITHOUT, self.missing))
+        places = (*self.places_in(language), PLACE_WORDS[language].without)
+        return tuple(zip(places, (*self.points, self.missing), strict=True))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from api.situations import facts_of
 from api.web.access import Visit
 from api.web.faults import AuditChanged, NoReport
 from api.web.rendering import person_label
+from audits.report.writing import FINDINGS, report_hash
 from features.catalogue import catalogue, first_wordings
 from features.errors import RebondError
 from features.keys import SealBroken
@@ -213,12 +214,17 @@ def audit_of(home: Home, version: str) -> dict[str, Any]:
     AuditChanged
         The file is not the one that was recorded.
     """
-    report: dict[str, Any] = json.loads(_recorded(home, version, "audit.json"))
+    report: dict[str, Any] = json.loads(_recorded(home, version, FINDINGS))
     return report
 
 
-def report_of(home: Home, version: str) -> str:
-    """Read the audit report of a model, a whole HTML document.
+def report_of(home: Home, version: str, name: str) -> bytes:
+    """Read one file of a model's audit report: a whole page, or a PDF.
+
+    Parameters
+    ----------
+    name
+        One of :data:`audits.report.writing.PAGES` or :data:`audits.report.writing.PRINTS`.
 
     Raises
     ------
@@ -227,17 +233,22 @@ def report_of(home: Home, version: str) -> str:
     AuditChanged
         The file is not the one that was recorded.
     """
-    return _recorded(home, version, "audit.html").decode()
+    return _recorded(home, version, name)
 
 
 def _recorded(home: Home, version: str, name: str) -> bytes:
     with home.transaction() as session:
         hashes = committee.audited_hashes(session, version)
-    path = home.report_folder(version) / name
+    folder = home.report_folder(version)
+    path = folder / name
     if hashes is None or not path.is_file():
         raise NoReport(f"{version} has no audit yet: run `rebond audit {version}`.")
-    expected = hashes.findings if name == "audit.json" else hashes.report
-    if file_hash(path) != expected:
+    same = (
+        file_hash(path) == hashes.findings
+        if name == FINDINGS
+        else report_hash(folder) == hashes.report
+    )
+    if not same:
         raise AuditChanged(f"{name} of model {version} was changed since it was recorded.")
     return path.read_bytes()
 

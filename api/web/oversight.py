@@ -20,7 +20,9 @@ from api.web.headers import REPORT_POLICY
 from api.web.rendering import render
 from api.web.tables import feature_views, groups_of, points_text
 from api.web.worth import worth_of
+from audits.report.writing import PAGES, PRINTS
 from features.errors import RebondError
+from features.phrases import Language
 from revue import committee, journal, wordings
 from revue.permissions import Permission
 from revue.records import ModelRow, ModelState
@@ -147,11 +149,28 @@ def audit_page(
 
 
 @router.get("/audits/{version}/report")
-def report_page(version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
+def report_page(
+    version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)], lang: Language = "fr"
+) -> Response:
     """Give the audit report as it was written and signed, under a policy of its own."""
     acts.model_row(visit, version)
-    html = acts.report_of(visit.home, version)
+    html = acts.report_of(visit.home, version, PAGES[lang])
     return HTMLResponse(html, headers={"Content-Security-Policy": REPORT_POLICY})
+
+
+@router.get("/audits/{version}/report.pdf")
+def report_print(
+    version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)], lang: Language = "fr"
+) -> Response:
+    """Give the same report to be printed or kept, under a name that says what it is."""
+    acts.model_row(visit, version)
+    pdf = acts.report_of(visit.home, version, PRINTS[lang])
+    name = f"audit-{version}-{lang}.pdf"
+    return Response(
+        pdf,
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{name}"'},
+    )
 
 
 @router.get("/committee")

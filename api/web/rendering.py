@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.families import family_name
 from api.home import Home
-from audits.report import around, percent
+from audits.report.numbers import around, percent
 from features.french import count, day
 from revue.offers import offer
 from revue.permissions import Permission, is_allowed

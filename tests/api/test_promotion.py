@@ -20,6 +20,7 @@ from api import gate
 from api.cli import main
 from api.gate import MEASURES, file_hash, load_table
 from api.home import Home, open_home
+from audits.report.writing import report_hash
 from features.catalogue import catalogue
 from features.engine import StoreEngine
 from features.point_in_time import Question
@@ -105,7 +106,7 @@ def record_audit(home: Home, session: Session, version: str) -> None:
         version=version,
         verdict=found["verdict"],
         audit_hash=file_hash(reports / "audit.json"),
-        report_hash=file_hash(reports / "audit.html"),
+        report_hash=report_hash(reports),
         by=CLI,
         now=home.now(),
     )
@@ -258,6 +259,11 @@ def edited_report(house: Trained) -> None:
     path.write_text(path.read_text(encoding="utf-8") + " ", encoding="utf-8")
 
 
+def edited_print(house: Trained) -> None:
+    path = house.report(house.chosen) / "audit.en.pdf"
+    path.write_bytes(path.read_bytes() + b" ")
+
+
 def missing_report(house: Trained) -> None:
     (house.report(house.chosen) / "audit.html").unlink()
 
@@ -272,6 +278,7 @@ SWAPS = [
     (table_signed_anew, "table differ"),
     (edited_audit, "audit differs"),
     (edited_report, "report differs"),
+    (edited_print, "report differs"),
     (missing_report, "report differs"),
     (other_versions_audit, "audit, report differ"),
 ]

@@ -395,6 +395,22 @@ def test_an_audit_is_shown_in_short_and_whole(house):
     assert "script-src 'none'" in report.headers["content-security-policy"]
 
 
+def test_an_audit_report_is_given_in_both_languages_and_to_print(house):
+    dina = house.client("dina")
+    page = dina.get(f"/audits/{VERSION}").text
+    for path, kind, content in (
+        (f"/audits/{VERSION}/report", "text/html", b"Rapport entier."),
+        (f"/audits/{VERSION}/report?lang=en", "text/html", b"The whole report."),
+        (f"/audits/{VERSION}/report.pdf", "application/pdf", b"%PDF-1.7 audit.pdf"),
+        (f"/audits/{VERSION}/report.pdf?lang=en", "application/pdf", b"%PDF-1.7 audit.en.pdf"),
+    ):
+        assert f'href="{path}"' in page
+        answer = dina.get(path)
+        assert answer.headers["content-type"].startswith(kind)
+        assert content in answer.content
+    assert dina.get(f"/audits/{VERSION}/report?lang=de").status_code == 422
+
+
 @pytest.mark.parametrize(
     ("outcome", "days", "words", "horizon"),
     [
@@ -413,7 +429,12 @@ def test_a_signal_names_what_its_model_looks_ahead_to(house, outcome, days, word
 
 @pytest.mark.parametrize("version", ["..", "%2e%2e", "rien"])
 def test_only_registered_versions_open_files(house, version):
-    for path in (f"/models/{version}", f"/audits/{version}/report", f"/api/v1/audits/{version}"):
+    for path in (
+        f"/models/{version}",
+        f"/audits/{version}/report",
+        f"/audits/{version}/report.pdf",
+        f"/api/v1/audits/{version}",
+    ):
         assert house.client("dina").get(path).status_code in (303, 404)
 
 
@@ -522,6 +543,10 @@ def test_labels_are_escaped():
     ("name", "path"),
     [
         ("audit.html", "/audits/{}/report"),
+        ("audit.pdf", "/audits/{}/report.pdf"),
+        ("audit.en.html", "/audits/{}/report?lang=en"),
+        ("audit.en.pdf", "/audits/{}/report.pdf?lang=en"),
+        ("audit.pdf", "/audits/{}/report"),
         ("audit.json", "/audits/{}"),
         ("audit.json", "/api/v1/audits/{}"),
     ],

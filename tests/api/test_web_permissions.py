@@ -36,6 +36,7 @@ PAGES = {
     ("GET", "/audits"): Permission.READ_MODELS,
     ("GET", "/audits/{version}"): Permission.READ_MODELS,
     ("GET", "/audits/{version}/report"): Permission.READ_MODELS,
+    ("GET", "/audits/{version}/report.pdf"): Permission.READ_MODELS,
     ("GET", "/committee"): Permission.VOTE,
     ("POST", "/committee/{version}/{act}"): Permission.VOTE,
     ("GET", "/committee/wordings"): Permission.MEND_WORDING,

@@ -14,6 +14,7 @@ from api.gate import file_hash
 from api.home import Home, create_home
 from api.settings import Danger, Settings
 from api.web.app import create_app
+from audits.report.writing import report_hash
 from features.facts import Facts, describe, known_event
 from modeles.explanation import Estimate, Reason, Signal
 from modeles.table import Bag, Calibration, ModelTable, TableFeature, write_table
@@ -221,11 +222,17 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
     home = create_home(folder, folder / "keys", settings, lambda: NOW)
     home.report_folder(VERSION).mkdir(parents=True)
     (home.report_folder(VERSION) / "audit.json").write_text(json.dumps(audit()), encoding="utf-8")
-    (home.report_folder(VERSION) / "audit.html").write_text(
-        "<!doctype html><html lang=fr><title>Audit</title><style>p{margin:1em}</style>"
-        "<p>Rapport entier.</p></html>",
-        encoding="utf-8",
-    )
+    for name, language, text in (
+        ("audit.html", "fr", "Rapport entier."),
+        ("audit.en.html", "en", "The whole report."),
+    ):
+        (home.report_folder(VERSION) / name).write_text(
+            f"<!doctype html><html lang={language}><title>Audit</title>"
+            f"<style>p{{margin:1em}}</style><p>{text}</p></html>",
+            encoding="utf-8",
+        )
+    for name in ("audit.pdf", "audit.en.pdf"):
+        (home.report_folder(VERSION) / name).write_bytes(b"%PDF-1.7 " + name.encode())
     with home.transaction() as session:
         for login, role, team in USERS:
             accounts.create_user(
@@ -255,7 +262,7 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
             version=VERSION,
             verdict="cannot_assess",
             audit_hash=file_hash(home.report_folder(VERSION) / "audit.json"),
-            report_hash=file_hash(home.report_folder(VERSION) / "audit.html"),
+            report_hash=report_hash(home.report_folder(VERSION)),
             by=CLI,
             now=NOW,
         )

@@ -1,0 +1,822 @@
+"""What surrounds the findings: data, labels, proxies, stability, drift, trade-offs, people.
+
+Each part is written only where there is something to tell, with one sentence on how to read
+it and what it cannot say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from audits.report import document as doc
+from audits.report import pictures
+from audits.report.context import AuditContext
+from audits.report.first_page import named
+from audits.report.numbers import MARKS, NONE
+from audits.report.pen import Pen
+from audits.surroundings import (
+    DataSheet,
+    Drift,
+    HumanGroup,
+    HumanSide,
+    LabelCard,
+    MissingProxy,
+    Proxy,
+    ShareLine,
+    Stability,
+    Surroundings,
+    TradeOff,
+    TradeOffPoint,
+)
+
+DAYS = (("jour", "jours"), ("day", "days"))
+
+Titles = Mapping[str, str]
+"""What facts are called in the reader's language, by column."""
+
+MOST_FEATURES = 3
+"""Features named beside one proxy."""
+
+MOST_SHIFTS = 12
+"""Features listed in the table of drift, the most moved first."""
+
+LITTLE, MUCH = 0.1, 0.25
+"""Population stability indices that are said to be little, and much."""
+
+ALARMS = {
+    "agrees_with_everything": (
+        "Presque tous les signaux décidés ont été suivis (au moins 95 %) : on ne peut plus "
+        "distinguer un accord d'une habitude. Le comité devrait en parler avec les équipes.",
+        "Nearly all decided signals were followed (at least 95%): agreement and habit can no "
+        "longer be told apart. The committee should talk about it with the teams.",
+    ),
+}
+"""What the keys of :class:`audits.surroundings.HumanSide` say."""
+
+
+def around(pen: Pen, told: Surroundings, context: AuditContext) -> Iterator[doc.Section]:
+    """Write the sections about what surrounds the findings."""
+    titles = {fact.name: fact.title[pen.language] for fact in context.facts}
+    data = [*_data(pen, told.data_sheet), *_label(pen, told.label_card)]
+    if data:
+        yield doc.Section(
+            pen.say("Les données et l'issue", "The data and the outcome"), tuple(data)
+        )
+    proxies = [*_proxies(pen, told.proxies, titles), *_missing(pen, told.missing, titles)]
+    if proxies:
+        yield doc.Section(
+            pen.say("Ce qui peut désigner un groupe", "What may tell a group"), tuple(proxies)
+        )
+    steady = [*_stability(pen, told.stability), *_drift(pen, told.drift, titles)]
+    if steady:
+        yield doc.Section(
+            pen.say("Ce qui tient et ce qui bouge", "What holds and what moves"), tuple(steady)
+        )
+    if told.trade_offs:
+        yield _trade_offs(pen, told.trade_offs)
+    if told.human is not None:
+        yield _human(pen, told.human)
+
+
+def _data(pen: Pen, sheet: DataSheet | None) -> Iterator[doc.Section]:
+    if sheet is None:
+        return
+    period = pen.say("du {} au {}", "{} to {}")
+    yield doc.Section(
+        pen.say("Fiche des données", "Data sheet"),
+        (
+            doc.Paragraph(
+                pen.say(
+                    "Ce dont le modèle a appris, et ce sur quoi il a été mesuré : des personnes "
+                    "différentes, à des dates postérieures. La fiche dit ce qui a été enregistré, "
+                    "non ce qui s'est passé.",
+                    "What the model learnt from, and what it was measured on: other persons, at "
+                    "later dates. The sheet says what was recorded, not what happened.",
+                )
+            ),
+            doc.Table(
+                pen.say("Apprentissage et mesure", "Training and measurement"),
+                pen.say(
+                    f"Rien n'est connu après le {pen.day(sheet.extracted_on)}, jour de l'extrait.",
+                    f"Nothing is known after {pen.day(sheet.extracted_on)}, day of the extract.",
+                ),
+                (
+                    doc.Column(""),
+                    doc.Column(pen.say("Dates de revue", "Review dates")),
+                    doc.Column(pen.say("Personnes", "Persons"), number=True),
+                    doc.Column(pen.say("Lignes", "Rows"), number=True),
+                    doc.Column(pen.say("Avec l'issue", "With the outcome"), number=True),
+                ),
+                (
+                    (
+                        pen.say("Apprentissage", "Training"),
+                        period.format(pen.day(sheet.train_from), pen.day(sheet.train_until)),
+                        pen.number(sheet.train_persons),
+                        pen.number(sheet.train_rows),
+                        pen.percent(sheet.train_base_rate),
+                    ),
+                    (
+                        pen.say("Mesure", "Measurement"),
+                        period.format(pen.day(sheet.test_from), pen.day(sheet.test_until)),
+                        pen.number(sheet.test_persons),
+                        pen.number(sheet.test_rows),
+                        pen.percent(sheet.test_base_rate),
+                    ),
+                ),
+            ),
+            doc.Facts(
+                (
+                    (
+                        pen.say("Faits mesurés par ligne", "Facts measured per row"),
+                        pen.number(sheet.features),
+                    ),
+                    *(
+                        (
+                            pen.say(
+                                f"{pen.quoted(attribute)} n'est pas connu",
+                                f"{pen.quoted(attribute)} is not known",
+                            ),
+                            pen.say(
+                                f"pour {pen.percent(share)} des personnes auditées",
+                                f"for {pen.percent(share)} of the audited persons",
+                            ),
+                        )
+                        for attribute, share in sheet.unknown
+                    ),
+                    *(
+                        [
+                            (
+                                pen.say("Codes laissés de côté", "Codes set aside"),
+                                pen.say(
+                                    f"{', '.join(sheet.set_aside)} (absents de l'apprentissage)",
+                                    f"{', '.join(sheet.set_aside)} (absent from the training)",
+                                ),
+                            )
+                        ]
+                        if sheet.set_aside
+                        else []
+                    ),
+                )
+            ),
+        ),
+    )
+
+
+def _label(pen: Pen, card: LabelCard | None) -> Iterator[doc.Section]:
+    if card is None:
+        return
+    codes = ", ".join(card.codes)
+    horizon = pen.count(card.horizon_days, *DAYS)
+    blocks: list[doc.Block] = [
+        doc.Paragraph(
+            pen.say(
+                "L'issue est ce que quelqu'un a enregistré, au jour où il l'a enregistré. Un "
+                "groupe pour lequel on l'enregistre moins, ou plus tard, est audité sur une vérité "
+                "plus pauvre ; l'audit ne peut pas le rattraper.",
+                "The outcome is what somebody recorded, on the day they recorded it. A group for "
+                "which it is recorded less often, or later, is audited on a poorer truth; the "
+                "audit cannot make up for it.",
+            )
+        ),
+        doc.Facts(
+            (
+                (pen.say("Issue", "Outcome"), card.outcome),
+                (
+                    pen.say("Elle compte", "It counts"),
+                    pen.say(
+                        f"si {codes} n'apparaît pas pendant {horizon}"
+                        if card.kind == "silence"
+                        else f"si {codes} apparaît dans les {horizon} qui suivent",
+                        f"if {codes} does not occur for {horizon}"
+                        if card.kind == "silence"
+                        else f"if {codes} occurs within the {horizon} that follow",
+                    ),
+                ),
+                *(
+                    [
+                        (
+                            pen.say("Elle devient inconnue", "It becomes unknown"),
+                            pen.say(
+                                f"si {', '.join(card.competing_codes)} survient avant",
+                                f"if {', '.join(card.competing_codes)} comes first",
+                            ),
+                        )
+                    ]
+                    if card.competing_codes
+                    else []
+                ),
+                (
+                    pen.say("Lignes sans suite connue", "Rows without a known outcome"),
+                    pen.percent(card.unknown_share),
+                ),
+                (
+                    pen.say("Délai médian d'enregistrement", "Median delay of recording"),
+                    _days(pen, card.median_days),
+                ),
+                (
+                    pen.say("Enregistrées plus de 7 jours après", "Recorded over 7 days later"),
+                    pen.percent(card.late_share)
+                    if card.late_share is not None
+                    else pen.say("les données ne le disent pas", "the data do not say"),
+                ),
+            )
+        ),
+    ]
+    if card.groups:
+        blocks.append(
+            doc.Table(
+                pen.say("Délai par groupe", "Delay by group"),
+                pen.say(
+                    "Combien de temps après l'issue elle a été enregistrée, par groupe.",
+                    "How long after the outcome it was recorded, by group.",
+                ),
+                (
+                    doc.Column(pen.say("Groupe", "Group")),
+                    doc.Column(pen.say("Personnes avec l'issue", "Persons with it"), number=True),
+                    doc.Column(pen.say("Délai médian", "Median delay"), number=True),
+                    doc.Column(pen.say("Plus de 7 jours", "Over 7 days"), number=True),
+                ),
+                tuple(
+                    (
+                        _group(pen, line.attribute, line.value),
+                        pen.number(line.persons),
+                        _days(pen, line.median_days, withheld=line.persons is None),
+                        pen.shown(
+                            pen.percent(line.late_share),
+                            withheld=line.late_share is None and line.persons is None,
+                        ),
+                    )
+                    for line in card.groups
+                ),
+            )
+        )
+    yield doc.Section(pen.say("Fiche de l'issue", "Label card"), tuple(blocks))
+
+
+def _proxies(pen: Pen, proxies: tuple[Proxy, ...], titles: Titles) -> Iterator[doc.Section]:
+    if not proxies:
+        return
+    marks = [
+        pictures.Mark(
+            _group(pen, proxy.attribute, proxy.value),
+            _auc(pen, proxy.auc),
+            proxy.auc,
+            proxy.low,
+            proxy.high,
+            proxy.score,
+        )
+        for proxy in proxies
+    ]
+    sign = MARKS[pen.language][2]
+    low = min([0.5, *(v for p in proxies for v in (p.low, p.score) if v is not None)])
+    first = 0.5 if low >= 0.5 else max(0.0, (low // 0.1) * 0.1)  # noqa: PLR2004 - chance
+    # From the right end, so that the last tick is 100%.
+    step = 1 if first >= 0.5 else 2  # noqa: PLR2004 - six ticks at most
+    ticks = tuple((t / 10, f"{10 * t}{sign}") for t in range(10, round(10 * first) - 1, -step))
+    said = "; ".join(
+        f"{mark.label} {mark.text}"
+        + ("" if mark.low is None else f" ({pen.share_range(mark.low, mark.high)})")
+        for mark in marks
+    )
+    yield doc.Section(
+        pen.say("Ce que les faits laissent deviner", "What the facts let one guess"),
+        (
+            doc.Paragraph(
+                pen.say(
+                    "Le modèle ne voit aucun attribut sensible. Peut-il le deviner par le reste ? "
+                    "De deux personnes, l'une du groupe et l'autre non, les faits désignent la "
+                    "bonne dans tant de paires sur cent ; 50 % : ils n'en savent rien. Deviner "
+                    "n'est pas traiter autrement : c'est la part repérée qui le dit.",
+                    "The model sees no sensitive attribute. Can it be guessed from the rest? Of "
+                    "two persons, one in the group and one not, the facts tell the right one in "
+                    "so many pairs of a hundred; 50%: they know nothing of it. To guess is not to "
+                    "treat differently: that is what the share found says.",
+                )
+            ),
+            doc.Figure(
+                pictures.dots(marks, pictures.Axis(first, 1.0, ticks, zero=0.5)),
+                pen.say(
+                    f"Paires bien devinées par groupe : {said}.",
+                    f"Pairs guessed right, by group: {said}.",
+                ),
+                pen.say(
+                    "Point et barre : tous les faits ensemble, sur des personnes tenues à l'écart "
+                    "de l'ajustement, avec l'intervalle à 95 %. Losange : l'estimation du modèle "
+                    "seule. Trait vertical : le hasard.",
+                    "Dot and bar: all facts together, on persons kept out of the fit, with the 95% "
+                    "interval. Diamond: the model's estimate alone. Upright line: chance.",
+                ),
+            ),
+            doc.Table(
+                pen.say("Faits qui désignent un groupe", "Facts that tell a group"),
+                pen.say(
+                    "Les faits qui, seuls, désignent le mieux chaque groupe.",
+                    "The facts that, alone, tell each group best.",
+                ),
+                (
+                    doc.Column(pen.say("Groupe", "Group")),
+                    doc.Column(pen.say("Ensemble", "Together"), number=True),
+                    doc.Column(pen.say("Estimation seule", "Estimate alone"), number=True),
+                    doc.Column(pen.say("Faits les plus parlants", "Most telling facts")),
+                ),
+                tuple(
+                    (
+                        _group(pen, proxy.attribute, proxy.value),
+                        _auc(pen, proxy.auc),
+                        _auc(pen, proxy.score),
+                        " · ".join(
+                            f"{titles.get(told.column, told.title)} {pen.percent(told.auc)}"
+                            for told in proxy.features[:MOST_FEATURES]
+                        )
+                        or NONE,
+                    )
+                    for proxy in proxies
+                ),
+            ),
+        ),
+    )
+
+
+def _missing(pen: Pen, missing: tuple[MissingProxy, ...], titles: Titles) -> Iterator[doc.Section]:
+    if not missing:
+        return
+    yield doc.Section(
+        pen.say("Ce qui manque plus souvent", "What is missing more often"),
+        (
+            doc.Paragraph(
+                pen.say(
+                    "Une valeur qui manque peut aussi désigner un groupe. Ne figurent ici que les "
+                    "faits qui manquent nettement plus souvent dans un groupe qu'ailleurs ; "
+                    "pourquoi ils manquent, l'audit ne le sait pas.",
+                    "A value that is missing may tell a group too. Listed are only the facts that "
+                    "are missing markedly more often in one group than elsewhere; why they are "
+                    "missing, the audit does not know.",
+                )
+            ),
+            doc.Table(
+                pen.say("Valeurs manquantes par groupe", "Missing values by group"),
+                pen.say(
+                    "Part des personnes sans valeur, dans le groupe et ailleurs.",
+                    "Share of persons without a value, in the group and elsewhere.",
+                ),
+                (
+                    doc.Column(pen.say("Fait", "Fact")),
+                    doc.Column(pen.say("Groupe", "Group")),
+                    doc.Column(pen.say("Dans le groupe", "In the group"), number=True),
+                    doc.Column(pen.say("Ailleurs", "Elsewhere"), number=True),
+                    doc.Column(
+                        pen.say("Différence, en points (95 %)", "Difference, points (95%)"),
+                        number=True,
+                    ),
+                ),
+                tuple(
+                    (
+                        titles.get(line.column, line.title),
+                        _group(pen, line.attribute, line.value),
+                        pen.percent(line.share),
+                        pen.percent(line.elsewhere),
+                        pen.to(pen.points(line.low), pen.points(line.high)),
+                    )
+                    for line in missing
+                ),
+            ),
+        ),
+    )
+
+
+def _stability(pen: Pen, stability: Stability | None) -> Iterator[doc.Section]:
+    if stability is None:
+        return
+    mean, least = _per_100(stability.shared), _per_100(stability.shared_least)
+    facts = [
+        (
+            pen.say("Places en commun, en moyenne", "Places in common, on average"),
+            pen.say(f"{mean} sur 100", f"{mean} of 100"),
+        ),
+        (
+            pen.say("Places en commun, au moins", "Places in common, at least"),
+            pen.say(f"{least} sur 100", f"{least} of 100"),
+        ),
+    ]
+    if stability.listed_again is not None:
+        again = _per_100(stability.listed_again)
+        facts.append(
+            (
+                pen.say("Déjà sur la liste à la date d'avant", "On the list at the date before"),
+                pen.say(f"{again} situations listées sur 100", f"{again} of 100 listed situations"),
+            )
+        )
+    bags = pen.number(stability.bags)
+    yield doc.Section(
+        pen.say("Stabilité de la liste", "Stability of the list"),
+        (
+            doc.Paragraph(
+                pen.say(
+                    f"Le modèle a été appris {bags} fois, chaque fois sans une partie des "
+                    "personnes. Ce qui ne reste pas dépend de qui se trouvait dans les données. "
+                    "Une liste stable n'est pas pour autant une liste juste.",
+                    f"The model was fitted {bags} times, each time without one part of the "
+                    "persons. What does not stay depends on who happened to be in the data. A "
+                    "stable list is not for that a just one.",
+                )
+            ),
+            doc.Facts(tuple(facts)),
+        ),
+    )
+
+
+def _drift(pen: Pen, drift: Drift | None, titles: Titles) -> Iterator[doc.Section]:
+    if drift is None:
+        return
+    shown = drift.features[:MOST_SHIFTS]
+    rest = len(drift.features) - len(shown)
+    caption = pen.say(
+        f"Indice de déplacement : moins de {pen.decimal(LITTLE, 1)}, peu ; plus de "
+        f"{pen.decimal(MUCH, 2)}, beaucoup.",
+        f"Index of displacement: below {pen.decimal(LITTLE, 1)}, little; above "
+        f"{pen.decimal(MUCH, 2)}, much.",
+    )
+    if rest:
+        others = pen.count(rest, ("autre fait", "autres faits"), ("other fact", "other facts"))
+        caption += pen.say(
+            f" {others} ont bougé moins que ceux-ci.", f" {others} moved less than these."
+        )
+    yield doc.Section(
+        pen.say("Dérive depuis l'apprentissage", "Drift since the training"),
+        (
+            doc.Paragraph(
+                pen.say(
+                    "Si ce que l'on enregistre a changé depuis l'apprentissage, les points du "
+                    "modèle valent pour un monde passé. L'indice dit que quelque chose a bougé, "
+                    "jamais pourquoi.",
+                    "If what is recorded has changed since the training, the model's points are "
+                    "about a past world. The index says that something moved, never why.",
+                )
+            ),
+            doc.Facts(
+                (
+                    (
+                        pen.say("Estimation", "Estimate"),
+                        f"{pen.decimal(drift.score_psi, 2)} ({_moved(pen, drift.score_psi)})",
+                    ),
+                    (
+                        pen.say("Faits qui ont beaucoup bougé", "Facts that moved much"),
+                        pen.say(
+                            f"{pen.number(drift.moved)} sur {pen.number(len(drift.features))}",
+                            f"{pen.number(drift.moved)} of {pen.number(len(drift.features))}",
+                        ),
+                    ),
+                    (
+                        pen.say("Part avec l'issue", "Share with the outcome"),
+                        pen.say(
+                            f"{pen.percent(drift.base_rate_before)} à l'apprentissage, "
+                            f"{pen.percent(drift.base_rate_since)} depuis",
+                            f"{pen.percent(drift.base_rate_before)} in the training, "
+                            f"{pen.percent(drift.base_rate_since)} since",
+                        ),
+                    ),
+                )
+            ),
+            *(
+                [
+                    doc.Table(
+                        pen.say("Faits qui ont bougé", "Facts that moved"),
+                        caption,
+                        (
+                            doc.Column(pen.say("Fait", "Fact")),
+                            doc.Column(pen.say("Indice", "Index"), number=True),
+                            doc.Column(pen.say("A bougé", "Moved")),
+                        ),
+                        tuple(
+                            (
+                                titles.get(line.column, line.title),
+                                pen.decimal(line.psi, 2),
+                                _moved(pen, line.psi),
+                            )
+                            for line in shown
+                        ),
+                    )
+                ]
+                if shown
+                else []
+            ),
+        ),
+    )
+
+
+def _trade_offs(pen: Pen, trade_offs: tuple[TradeOff, ...]) -> doc.Section:
+    blocks: list[doc.Block] = [
+        doc.Paragraph(
+            pen.say(
+                "L'audit a essayé d'apprendre d'autres modèles en leur demandant de repérer "
+                "également les groupes. Chaque point est un essai : plus à gauche, plus égal ; "
+                "plus haut, plus de situations repérées en tout. Aucun n'est proposé à la place du "
+                "modèle : les apprendre demande de lire l'attribut, ce que l'apprentissage n'a pas "
+                "le droit de faire. L'image dit seulement si l'égalité aurait un prix.",
+                "The audit tried to fit other models that were asked to find the groups equally. "
+                "Each dot is a trial: further left, more equal; higher up, more situations found "
+                "in all. None is offered in place of the model: fitting one takes reading the "
+                "attribute, which the training may not do. The picture only says whether equality "
+                "would have a price.",
+            )
+        )
+    ]
+    for trade_off in trade_offs:
+        blocks += _trade_off(pen, trade_off)
+    return doc.Section(
+        pen.say("Ce que coûterait l'égalité", "What equality would cost"), tuple(blocks)
+    )
+
+
+def _trade_off(pen: Pen, trade_off: TradeOff) -> Iterator[doc.Block]:
+    methods = list(dict.fromkeys(p.method for p in trade_off.points if not (p.model or p.free)))
+    gaps = [point.gap for point in trade_off.points]
+    recalls = [point.recall for point in trade_off.points]
+    sign = MARKS[pen.language][2]
+    across = pictures.share_axis([*gaps, 0.05], "")
+    # Twentieths: recall moves little where gaps move much.
+    low, high = math.floor(20 * min(recalls)), math.ceil(20 * max(recalls))
+    high = max(high, low + 1)
+    up = pictures.Axis(
+        low / 20, high / 20, tuple((n / 20, f"{5 * n}{sign}") for n in range(low, high + 1))
+    )
+    spots = [
+        pictures.Spot(p.gap, p.recall, _spot(p, methods), _spot_label(pen, p))
+        for p in sorted(trade_off.points, key=lambda p: (p.model, p.free))
+    ]
+    said = "; ".join(
+        f"{_point_name(pen, p)} {pen.percent(p.recall)}, {pen.in_points(p.gap)}"
+        for p in trade_off.points
+    )
+    shapes = ", ".join(
+        f"{method} ({_SHAPE_NAMES[pen.language][i % 2]})" for i, method in enumerate(methods)
+    )
+    yield doc.Figure(
+        pictures.scatter(
+            spots,
+            across,
+            up,
+            across_name=pen.say("plus grand écart, en points →", "largest gap, points →"),
+            up_name=pen.say("↑ part repérée, tous groupes", "↑ share found, all groups"),
+        ),
+        pen.say(
+            f"Part repérée et plus grand écart selon {trade_off.attribute} : {said}.",
+            f"Share found and largest gap by {trade_off.attribute}: {said}.",
+        ),
+        pen.say(
+            f"Attribut {pen.quoted(trade_off.attribute)}. Essais : {shapes}.",
+            f"Attribute {pen.quoted(trade_off.attribute)}. Trials: {shapes}.",
+        ),
+    )
+    yield doc.Fold(
+        pen.say(
+            f"Les essais pour {pen.quoted(trade_off.attribute)} en chiffres",
+            f"The trials for {pen.quoted(trade_off.attribute)} in figures",
+        ),
+        (
+            doc.Table(
+                pen.say("Essais", "Trials"),
+                pen.say(
+                    "Chaque essai, dans l'ordre de sa contrainte.", "Each trial, by constraint."
+                ),
+                (
+                    doc.Column(pen.say("Essai", "Trial")),
+                    doc.Column(pen.say("Contrainte", "Constraint"), number=True),
+                    doc.Column(pen.say("Part repérée", "Share found"), number=True),
+                    doc.Column(pen.say("Plus grand écart, en points", "Largest gap, points"), True),
+                ),
+                tuple(
+                    (
+                        _point_name(pen, p),
+                        NONE if p.model or p.free else pen.decimal(p.strength, 3),
+                        pen.percent(p.recall),
+                        pen.points(p.gap),
+                    )
+                    for p in trade_off.points
+                ),
+            ),
+        ),
+    )
+
+
+_SHAPE_NAMES = {"fr": ("ronds", "carrés"), "en": ("dots", "squares")}
+
+
+def _spot(point: TradeOffPoint, methods: list[str]) -> str:
+    if point.model or point.free:
+        return "diamond" if point.model else "circle"
+    return ("circle", "square")[methods.index(point.method) % 2]
+
+
+def _spot_label(pen: Pen, point: TradeOffPoint) -> str:
+    if point.model:
+        return pen.say("le modèle audité", "the audited model")
+    return pen.say("sans contrainte", "no constraint") if point.free else ""
+
+
+def _point_name(pen: Pen, point: TradeOffPoint) -> str:
+    return _spot_label(pen, point) or point.method
+
+
+def _human(pen: Pen, human: HumanSide) -> doc.Section:
+    names = [
+        (
+            human.with_signal,
+            pen.say("Avis « plutôt oui », avec signal", "View “rather yes”, with a signal"),
+            pen.say("avant de l'avoir vu", "before it was seen"),
+        ),
+        (
+            human.without_signal,
+            pen.say("Avis « plutôt oui », tirage", "View “rather yes”, drawn"),
+            pen.say("situations tirées au hasard", "situations drawn at random"),
+        ),
+        (
+            human.followed,
+            pen.say("Signaux suivis", "Signals followed"),
+            pen.say("parmi les signaux décidés", "among the decided signals"),
+        ),
+        (
+            human.yielded,
+            pen.say("Avis « plutôt non », puis une proposition", "View “rather no”, then an offer"),
+            pen.say("le signal a pu l'emporter", "the signal may have prevailed"),
+        ),
+        (
+            human.missed,
+            pen.say("Tirées, et qu'il fallait regarder", "Drawn, and worth a look"),
+            pen.say("ce que la liste ne montrait pas", "what the list did not show"),
+        ),
+        (
+            human.self_opened,
+            pen.say("Ouvertes par les équipes", "Opened by the teams"),
+            pen.say("et suivies d'une proposition", "and followed by an offer"),
+        ),
+    ]
+    blocks: list[doc.Block] = [
+        doc.Paragraph(
+            pen.say(
+                "Un modèle qui passe sur le papier peut échouer à l'usage. Voici ce que les "
+                "équipes ont fait de ce qui leur a été montré. Le tirage au hasard dit ce que la "
+                "liste manque selon l'avis des éducateurs, non ce qui serait arrivé sans aide ; "
+                "peu de tirages donnent de larges intervalles. Aucun chiffre ne porte sur une "
+                "seule personne des équipes.",
+                "A model that passes on paper may not hold in use. This is what the teams did with "
+                "what was put before them. The random draw says what the list misses in the "
+                "educators' view, not what would have come without help; few draws give wide "
+                "intervals. No figure is about a single member of a team.",
+            )
+        ),
+        doc.Facts(
+            (
+                (pen.say("Situations", "Situations"), pen.number(human.situations)),
+                (pen.say("Personnes", "Persons"), pen.number(human.persons)),
+                (pen.say("Éducateurs", "Educators"), pen.number(human.educators)),
+            )
+        ),
+        *(
+            doc.Paragraph(pen.say(*ALARMS[key]), lead=pen.say("À voir.", "To look at."))
+            for key in human.alarms
+        ),
+    ]
+    marks = [
+        pictures.Mark(name, _share_text(pen, line), line.share, line.low, line.high)
+        for line, name, _ in names
+    ]
+    said = "; ".join(
+        f"{mark.label} {mark.text}"
+        + ("" if mark.low is None else f" ({pen.share_range(mark.low, mark.high)})")
+        for mark in marks
+    )
+    if any(mark.at is not None for mark in marks):
+        blocks.append(
+            doc.Figure(
+                pictures.dots(
+                    marks,
+                    pictures.share_axis(
+                        [line.high for line, _, _ in names], MARKS[pen.language][2]
+                    ),
+                ),
+                pen.say(
+                    f"Ce que les équipes en ont fait : {said}.", f"What the teams did: {said}."
+                ),
+                pen.say(
+                    "Parts et intervalles exacts à 95 %. Deux premières lignes : si les avis "
+                    "étaient donnés au hasard, elles se ressembleraient.",
+                    "Shares with exact 95% intervals. The first two rows would be alike if views "
+                    "were given at random.",
+                ),
+            )
+        )
+    blocks.append(
+        doc.Table(
+            pen.say("Avis et décisions", "Views and decisions"),
+            pen.say("Les mêmes parts, comptées.", "The same shares, counted."),
+            (
+                doc.Column(pen.say("Quoi", "What")),
+                doc.Column(pen.say("À lire ainsi", "Read as")),
+                doc.Column(pen.say("Comptées", "Counted"), number=True),
+                doc.Column(pen.say("Part", "Share"), number=True),
+                doc.Column(pen.say("Intervalle à 95 %", "95% interval"), number=True),
+            ),
+            tuple(
+                (
+                    name,
+                    note,
+                    _counted(pen, line),
+                    _share_text(pen, line),
+                    pen.share_range(line.low, line.high),
+                )
+                for line, name, note in names
+            ),
+        )
+    )
+    blocks += _human_groups(pen, human.groups)
+    return doc.Section(
+        pen.say("Ce que les équipes en ont fait", "What the teams did with it"), tuple(blocks)
+    )
+
+
+def _human_groups(pen: Pen, groups: tuple[HumanGroup, ...]) -> Iterator[doc.Table]:
+    for attribute in dict.fromkeys(group.attribute for group in groups):
+        yield doc.Table(
+            pen.say(f"Étape par étape, {attribute}", f"Step by step, {attribute}"),
+            pen.say(
+                "D'abord la part montrée parmi les personnes accompagnées, puis, parmi les "
+                "situations montrées, ce qui en a été fait ; intervalles exacts à 95 %.",
+                "First the share shown among the persons accompanied, then, among the situations "
+                "shown, what was done; exact 95% intervals.",
+            ),
+            (
+                doc.Column(pen.say("Groupe", "Group")),
+                doc.Column(pen.say("Personnes", "Persons"), number=True),
+                doc.Column(pen.say("Montrées", "Shown"), number=True),
+                doc.Column(pen.say("Signal suivi", "Followed"), number=True),
+                doc.Column(pen.say("Signal écarté", "Dismissed"), number=True),
+                doc.Column(pen.say("Proposition", "Offer"), number=True),
+                doc.Column(pen.say("Acceptée", "Accepted"), number=True),
+            ),
+            tuple(
+                (
+                    named(pen, group.value),
+                    pen.number(group.persons),
+                    *(
+                        _with_interval(pen, line)
+                        for line in (
+                            group.shown,
+                            group.agreed,
+                            group.dismissed,
+                            group.offered,
+                            group.accepted,
+                        )
+                    ),
+                )
+                for group in groups
+                if group.attribute == attribute
+            ),
+        )
+
+
+def _share_text(pen: Pen, line: ShareLine) -> str:
+    return pen.shown(pen.percent(line.share), withheld=line.share is None)
+
+
+def _counted(pen: Pen, line: ShareLine) -> str:
+    if line.counted is None or line.of is None:
+        return pen.not_shown
+    return pen.out_of(line.counted, line.of)
+
+
+def _with_interval(pen: Pen, line: ShareLine) -> str:
+    if line.share is None or line.low is None or line.high is None:
+        return _share_text(pen, line)
+    share, low, high = (round(value, 2) for value in (line.share, line.low, line.high))
+    return f"{pen.percent(share)} ({pen.to(pen.points(low), pen.points(high))})"
+
+
+def _group(pen: Pen, attribute: str, value: str) -> str:
+    return pen.say(f"{attribute} : ", f"{attribute}: ") + named(pen, value)
+
+
+def _auc(pen: Pen, auc: float | None) -> str:
+    return pen.say("trop peu de personnes", "too few persons") if auc is None else pen.percent(auc)
+
+
+def _days(pen: Pen, days: float | None, *, withheld: bool = False) -> str:
+    if days is None:
+        return pen.shown(
+            pen.say("les données ne le disent pas", "the data do not say"), withheld=withheld
+        )
+    digits = 0 if days == round(days) else 1
+    text = pen.decimal(days, digits)
+    plural = abs(days) >= 2 if pen.language == "fr" else days != 1  # noqa: PLR2004 - grammar
+    return f"{text} {DAYS[0 if pen.language == 'fr' else 1][plural]}"
+
+
+def _moved(pen: Pen, psi: float) -> str:
+    if psi < LITTLE:
+        return pen.say("peu", "little")
+    return pen.say("beaucoup", "much") if psi > MUCH else pen.say("un peu", "somewhat")
+
+
+def _per_100(share: float) -> int:
+    return round(100 * share)

@@ -1,0 +1,171 @@
+"""The end of the report: what the audit cannot see, how it was made, what exactly it is about."""
+
+from __future__ import annotations
+
+from audits.records import AuditResult
+from audits.report import document as doc
+from audits.report.context import AuditContext
+from audits.report.pen import Pen
+from audits.suppression import K
+
+LIMITS = (
+    (
+        "Seule l'issue enregistrée compte.",
+        "Si elle est moins bien ou plus tard enregistrée dans un groupe, l'audit hérite de cette "
+        "erreur et peut déclarer égal ce qui ne l'est pas.",
+        "Only the recorded outcome counts.",
+        "If it is recorded less well or later in one group, the audit inherits that error and may "
+        "call equal what is not.",
+    ),
+    (
+        "Les personnes aidées brouillent la mesure.",
+        "Une personne aidée à temps n'a pas connu l'issue qu'elle aurait connue sans aide : la "
+        "liste peut sembler se tromper là où elle a été utile.",
+        "Persons who were helped blur the measure.",
+        "Somebody who was helped in time did not have the outcome they would have had without "
+        "help: the list may look wrong where it was useful.",
+    ),
+    (
+        "L'audit porte sur la liste, pas sur les actes.",
+        "Ce que les équipes proposent ensuite, à qui et comment, se mesure à part et se discute.",
+        "The audit is about the list, not about what is done.",
+        "What the teams offer afterwards, to whom and how, is measured apart and talked about.",
+    ),
+    (
+        "« Inconnu » est un groupe.",
+        "Les personnes dont un attribut n'est pas connu forment le groupe « inconnu » ; personne "
+        "n'est écarté, mais on ne sait pas de qui ce groupe est fait.",
+        "“Unknown” is a group.",
+        "Persons of whom an attribute is not known form the group “unknown”; nobody is left out, "
+        "but nobody knows who is in that group.",
+    ),
+    (
+        "Le reste n'est pas comparé.",
+        "La comparaison ne porte que sur les attributs prévus ; un écart selon un autre attribut "
+        "n'y apparaît pas.",
+        "Nothing else is compared.",
+        "Only the attributes that were to be audited are compared; a gap by any other attribute "
+        "does not show.",
+    ),
+    (
+        "L'égalité des parts n'est pas toute la justice.",
+        "Une liste également juste entre les groupes peut rester mauvaise pour tous, ou manquer ce "
+        "qu'aucune donnée ne dit.",
+        "Equal shares are not all of justice.",
+        "A list that treats groups alike may still be poor for everybody, or miss what no data "
+        "say.",
+    ),
+)
+
+
+def limits(pen: Pen, context: AuditContext) -> doc.Section:
+    """Write what this audit cannot see, in plain words."""
+    said = [doc.Paragraph(pen.say(fr, en), pen.say(lead, first)) for lead, fr, first, en in LIMITS]
+    said += [doc.Paragraph(own[pen.language]) for own in context.limits]
+    return doc.Section(
+        pen.say("Ce que cet audit ne peut pas voir", "What this audit cannot see"),
+        (doc.Bullets(tuple(said)),),
+    )
+
+
+def method(pen: Pen, result: AuditResult, context: AuditContext) -> doc.Section:
+    """Write how the audit was made, and the fingerprints of what it is about."""
+    draws = pen.number(result.replicates)
+    blocks: list[doc.Block] = [
+        doc.Paragraph(
+            pen.say(
+                f"Intervalles par rééchantillonnage des personnes ({draws} tirages, graine "
+                f"{result.seed}) : les lignes d'une même personne restent ensemble. Pour chaque "
+                "attribut, un test de permutation par personne demande si tous les groupes ont la "
+                "même part repérée ; ses probabilités sont corrigées du nombre d'attributs (Holm). "
+                "Les intervalles des écarts valent pour tous les groupes à la fois.",
+                f"Intervals by resampling persons ({draws} draws, seed {result.seed}): the rows of "
+                "one person stay together. For each attribute a permutation test by person asks "
+                "whether all groups have the same share found; its probabilities are corrected for "
+                "the number of attributes (Holm). Intervals of gaps hold for all groups at once.",
+            )
+        ),
+        doc.Bullets(
+            (
+                doc.Paragraph(
+                    pen.say(
+                        "probabilité inférieure à 5 % et écart au-delà de la tolérance.",
+                        "probability below 5% and gap beyond the tolerance.",
+                    ),
+                    lead=pen.say("Non :", "No:"),
+                ),
+                doc.Paragraph(
+                    pen.say(
+                        "borne haute de l'écart dans la tolérance, tous les groupes comparés.",
+                        "upper bound of the gap within the tolerance, all groups compared.",
+                    ),
+                    lead=pen.say("Oui :", "Yes:"),
+                ),
+                doc.Paragraph(
+                    pen.say("tout le reste.", "everything else."),
+                    lead=pen.say("Pas de conclusion :", "No conclusion:"),
+                ),
+            )
+        ),
+        doc.Paragraph(
+            pen.say(
+                f"Tout effectif inférieur à {K} personnes est tu, ainsi que ceux qui permettraient "
+                "de le retrouver ; alors les parts voisines sont arrondies au point entier.",
+                f"Any number of fewer than {K} persons is withheld, and so are those from which it "
+                "could be found; shares beside it are then rounded to the whole point.",
+            )
+        ),
+    ]
+    if result.tie_break is not None:
+        blocks.append(doc.Paragraph(_ties(pen, result)))
+    hashes = (
+        (pen.say("Données", "Data"), context.data_hash),
+        (pen.say("Modèle", "Model"), context.model_hash),
+        (pen.say("Protocole", "Protocol"), context.protocol_hash),
+    )
+    known = tuple((name, value) for name, value in hashes if value)
+    if known:
+        blocks += [
+            doc.Paragraph(
+                pen.say(
+                    "Empreintes (SHA-256) de ce qui a été audité : une seule lettre changée donne "
+                    "une autre empreinte.",
+                    "Fingerprints (SHA-256) of what was audited: one changed letter gives another "
+                    "fingerprint.",
+                )
+            ),
+            doc.Facts(known, code=True),
+        ]
+    return doc.Section(pen.say("Méthode et empreintes", "Method and fingerprints"), tuple(blocks))
+
+
+def _ties(pen: Pen, result: AuditResult) -> str:
+    tie = result.tie_break
+    if tie is None:
+        return ""
+    said = pen.say(
+        f"La liste a été tirée des valeurs fournies : les {pen.number(tie.k)} plus élevées.",
+        f"The list was drawn from the values given: the {pen.number(tie.k)} highest.",
+    )
+    if tie.tied:
+        places = pen.count(
+            tie.places, ("dernière place", "dernières places"), ("last place", "last places")
+        )
+        said += pen.say(
+            f" {pen.number(tie.tied)} lignes à égalité se partageaient {places} ; une empreinte "
+            f"que chacun peut rejouer les a départagées (graine {tie.seed}).",
+            f" {pen.number(tie.tied)} rows with equal values shared {places}; a hash that anybody "
+            f"can replay drew among them (seed {tie.seed}).",
+        )
+    else:
+        said += pen.say(
+            " Aucune égalité à la dernière place.", " No equal values at the last place."
+        )
+    if tie.unscored:
+        rows = pen.count(
+            tie.unscored,
+            ("ligne sans valeur n'a pas été retenue", "lignes sans valeur n'ont pas été retenues"),
+            ("row without a value was not listed", "rows without a value were not listed"),
+        )
+        said += f" {rows}."
+    return said
