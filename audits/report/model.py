@@ -10,8 +10,10 @@ from audits.report import pictures
 from audits.report.context import AuditContext, Candidate, ListMeasures, ModelBin, ModelFeature
 from audits.report.pen import Pen
 
-MOST_DRAWN = 10
+MOST_DRAWN = 12
 """Features in the picture; the table below it holds all."""
+
+_TINY = 1e-9
 
 _SHOWN = 2
 """Decimals of a point."""
@@ -82,11 +84,16 @@ def whole_model(pen: Pen, context: AuditContext) -> Iterator[doc.Section]:
             ),
             *(
                 [
-                    doc.Paragraph(
-                        "; ".join(feature.title[pen.language] for feature in silent) + ".",
-                        lead=pen.say(
-                            "Faits mesurés auxquels le modèle ne donne aucun point :",
-                            "Facts that are measured and to which the model gives no points:",
+                    doc.Fold(
+                        pen.say(
+                            "Faits mesurés auxquels le modèle ne donne aucun point",
+                            "Facts that are measured and to which the model gives no points",
+                        ),
+                        (
+                            doc.Paragraph(
+                                " · ".join(feature.title[pen.language] for feature in silent),
+                                quiet=True,
+                            ),
                         ),
                     )
                 ]
@@ -213,7 +220,7 @@ def _spread(pen: Pen, ordered: list[ModelFeature], *, whole: bool) -> doc.Figure
     low = min(0.0, *(v for row in rows for v in row.values))
     high = max(0.0, *(v for row in rows for v in row.values))
     step = max(1.0, math.ceil((high - low) / 6)) if whole else 0.5 if high - low > 1 else 0.1
-    first, last = math.floor(low / step - 1e-9), math.ceil(high / step - 1e-9)
+    first, last = math.floor(low / step + _TINY), math.ceil(high / step - _TINY)
     every = max(1, round((last - first) / 6))
     ticks = tuple(
         (n * step, _points(pen, n * step, whole=whole))

@@ -107,7 +107,7 @@ class Spot:
 _ROW, _FIRST, _FOOT = 52, 18, 40
 _PANEL, _PANEL_TOP, _PANEL_FOOT, _BETWEEN = 214, 36, 22, 26
 _SCATTER, _SCATTER_TOP, _SCATTER_FOOT = 320, 30, 46
-_LETTERS, _NARROW = 82, 42
+_LETTERS, _NARROW = 92, 42
 """Letters of a name and its value that fit a row on paper, and on the narrowest screen."""
 
 _FINE = 5
