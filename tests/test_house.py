@@ -69,7 +69,7 @@ def test_s31_human_review_runs_in_a_process_without_machine_learning(module: str
     """A served queue cannot open a pickle: nothing that could is in its process."""
     script = (
         f"import sys, {module}\n"
-        "found = {'sklearn', 'mlflow', 'shap', 'fairlearn', 'joblib'} & set(sys.modules)\n"
+        "found = {'sklearn', 'mlflow', 'shap', 'fairlearn', 'joblib', 'typst'} & set(sys.modules)\n"
         "sys.exit(f'loads {found}' if found else 0)"
     )
     done = subprocess.run(  # noqa: S603 - our own interpreter
