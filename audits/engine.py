@@ -9,58 +9,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from fairlearn.metrics import (
-    MetricFrame,
-    false_negative_rate,
-    false_positive_rate,
-    selection_rate,
-)
-from sklearn.metrics import precision_score, recall_score
 
-from audits.predictions import UNKNOWN, checked
-from audits.records import AuditResult, Finding, GroupEstimate, TieBreak, Verdict
+from audits.counts import COUNTED, Floats, Grouping, Ints, Population
+from audits.predictions import checked
+from audits.ranking import Curve, Influences, auc, calibration, calibration_curve
+from audits.records import (
+    AuditResult,
+    CalibrationBin,
+    CalibrationCurve,
+    Finding,
+    GroupEstimate,
+    TeamsLeftOut,
+    TieBreak,
+    Verdict,
+)
+from audits.replicates import Additive, group_sums, permute, resample
+from audits.secrecy import publish
 from audits.statistics import (
     Comparison,
-    Floats,
-    Intervals,
-    Sample,
+    Replicated,
     compare,
     equality,
     holm,
     intervals,
+    linear,
+    means_to_rest,
     persons_needed,
-    resample,
+    ratios,
+    ratios_to_rest,
+    shrunk,
 )
-from audits.suppression import K, withheld
 from features.errors import RebondError
 
+Bools = npt.NDArray[np.bool_]
+
 GATE = "recall"
+MIRROR = "false_negative_rate"
 SIGNIFICANCE = 0.05
 ENOUGH = 30
 """Persons in the denominator (with the outcome, for recall) below whom nothing is said."""
-
-METRICS = {
-    "recall": partial(recall_score, zero_division=np.nan),
-    "false_negative_rate": false_negative_rate,
-    "false_positive_rate": false_positive_rate,
-    "precision": partial(precision_score, zero_division=np.nan),
-    "selection_rate": selection_rate,
-}
-"""Point estimates are fairlearn's."""
-
-COUNTS = {
-    "recall": ("found", "positive"),
-    "false_positive_rate": ("needless", "negative"),
-    "precision": ("found", "listed"),
-    "selection_rate": ("listed", "known"),
-}
-"""Numerator and denominator, for the intervals; the false negative rate mirrors recall."""
+DRAWN = tuple(metric for metric in COUNTED if metric != MIRROR)
+"""The false negative rate mirrors the recall: drawn anew it would contradict it by a hair."""
+TEAM_REPLICATES = 200
+"""Replicates where one team is left out: a look at how much hangs on it, not a verdict."""
 
 
 class NothingToAudit(RebondError):
@@ -69,37 +65,6 @@ class NothingToAudit(RebondError):
 
 class InvalidTolerance(RebondError):
     """The tolerance is not a share above 0."""
-
-
-@dataclass(frozen=True)
-class _Attribute:
-    """One attribute or intersection over all persons.
-
-    ``units`` has one row per person and value (nearly always one per person): ``group``
-    and the person's counts of rows. ``estimates`` has one row per value, one column per
-    metric.
-    """
-
-    columns: tuple[str, ...]
-    values: list[str]
-    units: pd.DataFrame
-    estimates: pd.DataFrame
-
-    @property
-    def name(self) -> str:
-        return " × ".join(self.columns)
-
-    def persons(self, counted: str | None = None) -> npt.NDArray[np.int64]:
-        """Persons per group, all or those with at least one such row, shape (G,)."""
-        units = self.units if counted is None else self.units[self.units[counted] > 0]
-        return np.bincount(units["group"], minlength=len(self.values))
-
-    @property
-    def few(self) -> npt.NDArray[np.bool_]:
-        """Groups with fewer than k persons with, or without, the outcome, shape (G,)."""
-        positives = self.persons("positive")
-        few: npt.NDArray[np.bool_] = np.minimum(positives, self.persons() - positives) < K
-        return few
 
 
 def audit_predictions(
@@ -112,7 +77,7 @@ def audit_predictions(
     replicates: int = 1000,
     tie_break: TieBreak | None = None,
 ) -> AuditResult:
-    """Audit a table of predictions.
+    """Audit a table of predictions; what comes back may be shown.
 
     Parameters
     ----------
@@ -134,6 +99,37 @@ def audit_predictions(
     NothingToAudit, UnknownColumn, InvalidPredictions
         If the question or the table is not what was expected.
     """
+    assessed = assess(
+        table,
+        attributes=attributes,
+        intersections=intersections,
+        tolerance=tolerance,
+        seed=seed,
+        replicates=replicates,
+    )
+    result = replace(assessed.result, tie_break=tie_break)
+    return publish(result, assessed.population, assessed.groupings)
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """An audit before statistical secrecy: for computing with, never for showing."""
+
+    result: AuditResult
+    population: Population
+    groupings: tuple[Grouping, ...]
+
+
+def assess(
+    table: pd.DataFrame,
+    *,
+    attributes: Sequence[str],
+    intersections: Sequence[Sequence[str]] = (),
+    tolerance: float = 0.10,
+    seed: int = 0,
+    replicates: int = 1000,
+) -> Assessed:
+    """Audit a table of predictions, nothing withheld; parameters of :func:`audit_predictions`."""
     if not attributes:
         raise NothingToAudit(
             "No attribute to audit: name at least one in [audit] attributes of the protocol "
@@ -143,266 +139,219 @@ def audit_predictions(
         raise InvalidTolerance(f"The tolerance is {tolerance}; expected above 0 and at most 1.")
     columns = list(dict.fromkeys([*attributes, *chain.from_iterable(intersections)]))
     clean = checked(table, columns)
-    rows = _counts(clean)
-    tables = [_attribute(clean, rows, (name,)) for name in dict.fromkeys(attributes)]
-    tables += [_attribute(clean, rows, tuple(names)) for names in intersections]
+    population = Population.of(clean, columns)
+    singles = [Grouping.of(population, (name,)) for name in dict.fromkeys(attributes)]
+    crossed = [Grouping.of(population, tuple(names)) for names in intersections]
+    groupings = [*singles, *crossed]
+    scores = _Scores.of(clean, population, groupings, len(singles))
+    drawn, added = resample(
+        groupings,
+        DRAWN,
+        [additive for additive, _ in scores.additive()],
+        persons=population.persons,
+        seed=seed,
+        replicates=replicates,
+    )
+    p_values = _p_values(groupings, seed=seed, replicates=replicates)
+    replicated = scores.replicated(added)
 
     findings: list[Finding] = []
-    for attribute, secret in zip(tables, _secrets(clean, tables, columns), strict=True):
-        drawn = {
-            metric: _finding(
-                attribute,
-                metric,
-                secret,
-                tolerance=tolerance,
-                seed=seed,
-                replicates=replicates,
-            )
-            for metric in COUNTS
+    for g, grouping in enumerate(groupings):
+        observed = group_sums(grouping, DRAWN)
+        found = {
+            metric: _counted(grouping, metric, observed[metric], drawn[g][metric], tolerance)
+            for metric in DRAWN
         }
-        missed = attribute.estimates["false_negative_rate"].to_numpy()
-        mirrored = _complement(drawn[GATE], missed)
-        findings += [drawn.get(metric, mirrored) for metric in METRICS]
+        gate = replace(found[GATE], p_value=p_values[g])
+        found |= {GATE: gate, MIRROR: _complement(gate)}
+        findings += [found[metric] for metric in COUNTED]
+        findings += [
+            _scored(grouping, metric, some, tolerance)
+            for metric, some in replicated.findings[g].items()
+        ]
     findings = _judged(findings, tolerance)
-
-    answers = {finding.verdict for finding in findings}
-    positive_persons = int(rows.loc[rows["positive"] > 0, "person"].nunique())
-    return AuditResult(
-        verdict=next(
-            answer
-            for answer in (Verdict.FAIL, Verdict.CANNOT_ASSESS, Verdict.PASS)
-            if answer in answers
-        ),
+    result = AuditResult(
+        verdict=_overall(findings),
         tolerance=tolerance,
-        persons=int(rows["person"].nunique()),
-        positives=positive_persons if positive_persons >= K else None,
+        persons=population.persons,
+        positives=len(np.unique(population.person[population.kind < 2])),  # noqa: PLR2004
         rows=len(clean),
         review_dates=int(clean["as_of"].nunique()) if "as_of" in clean else None,
         labelled_share=float(clean["label"].notna().mean()),
         seed=seed,
         replicates=replicates,
-        tie_break=tie_break,
+        tie_break=None,
         findings=tuple(findings),
+        calibration=replicated.curves,
+        teams=_without_each_team(clean, population, findings, tolerance, seed),
+    )
+    return Assessed(result, population, tuple(groupings))
+
+
+def _p_values(groupings: Sequence[Grouping], *, seed: int, replicates: int) -> list[float | None]:
+    """Test every grouping that has two groups to compare; not yet corrected for their number."""
+    enough = [_enough(grouping, GATE) for grouping in groupings]
+    tested = [g for g, some in enumerate(enough) if some.sum() > 1]
+    dealt = permute(
+        [groupings[g] for g in tested],
+        GATE,
+        [enough[g] for g in tested],
+        seed=seed,
+        replicates=replicates,
+    )
+    p_values: list[float | None] = [None] * len(groupings)
+    for g, some in zip(tested, dealt, strict=True):
+        p_values[g] = equality(group_sums(groupings[g], [GATE])[GATE][enough[g]], some)
+    return p_values
+
+
+def _enough(grouping: Grouping, metric: str) -> Bools:
+    enough: Bools = grouping.persons(COUNTED[metric][1]) >= ENOUGH
+    return enough
+
+
+def _counted(
+    grouping: Grouping, metric: str, observed: Floats, drawn: Floats, tolerance: float
+) -> Finding:
+    """One ratio of counts over the groups of one attribute; the verdict is given later."""
+    enough = _enough(grouping, metric)
+    groups = ratios(observed, drawn)
+    comparison = None
+    if enough.sum() > 1:
+        seen, again = observed[enough], drawn[:, enough]
+        comparison = compare(
+            ratios(seen, again), ratios_to_rest(seen, again), seen[:, 0], tolerance=tolerance
+        )
+    numerator, denominator = (grouping.rows(cells) for cells in COUNTED[metric])
+    return _finding(
+        grouping,
+        metric,
+        groups,
+        comparison,
+        enough,
+        numerator=numerator,
+        denominator=denominator,
+        tolerance=tolerance,
     )
 
 
-def _counts(clean: pd.DataFrame) -> pd.DataFrame:
-    """Each row as the counts it adds; a row whose outcome is not known adds none."""
-    known = clean["label"].notna()
-    positive, negative = (clean["label"].eq(label).fillna(False).astype(bool) for label in (1, 0))
-    listed = clean["selected"]
-    return pd.DataFrame(
-        {
-            "person": pd.factorize(clean["person"])[0],
-            "known": known,
-            "positive": positive,
-            "negative": negative,
-            "listed": listed & known,
-            "found": listed & positive,
-            "needless": listed & negative,
-        }
-    ).astype("int64")
-
-
-def _crossed(rows: pd.DataFrame, names: Sequence[str]) -> pd.Series:
-    """One column, or several joined: "femme × oui"."""
-    return rows[names[0]].str.cat([rows[name] for name in names[1:]], sep=" × ")
-
-
-def _attribute(clean: pd.DataFrame, rows: pd.DataFrame, names: tuple[str, ...]) -> _Attribute:
-    value = _crossed(clean, names)
-    values = sorted(value.unique(), key=lambda name: (UNKNOWN in name.split(" × "), name))
-    group = pd.Categorical(value, categories=values).codes.astype("int64")
-    units = rows.assign(group=group).groupby(["person", "group"], as_index=False).sum()
-    return _Attribute(names, values, units, _point_estimates(group, values, rows))
-
-
-def _point_estimates(
-    group: npt.NDArray[np.int64], values: list[str], rows: pd.DataFrame
-) -> pd.DataFrame:
-    """Every metric in every group, by fairlearn; NaN where the denominator is empty.
-
-    MetricFrame is given the few distinct rows with their number as weight: the same
-    estimates, whatever the length of the table.
-    """
-    cells = (
-        rows[rows["known"] == 1].assign(group=group[rows["known"] == 1])
-        .groupby(["group", "positive", "listed"], as_index=False)
-        .size()
-    )  # fmt: skip
-    if cells.empty:
-        return pd.DataFrame(np.nan, index=range(len(values)), columns=list(METRICS))
-    frame = MetricFrame(
-        metrics=METRICS,
-        y_true=cells["positive"],
-        y_pred=cells["listed"],
-        sensitive_features=cells["group"],
-        sample_params={name: {"sample_weight": cells["size"]} for name in METRICS},
-    )
-    return frame.by_group.astype("float64").reindex(range(len(values)))
-
-
-def _secrets(
-    clean: pd.DataFrame, tables: list[_Attribute], columns: list[str]
-) -> list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
-    """Which group sizes and which numbers of positive persons are withheld, per table."""
-    finest = clean[columns].drop_duplicates()
-    made_of = np.vstack(
-        [
-            _crossed(finest, attribute.columns).to_numpy() == value
-            for attribute in tables
-            for value in attribute.values
-        ]
-    ).astype(np.float64)
-    table = np.repeat(np.arange(len(tables)), [len(attribute.values) for attribute in tables])
-    n = np.concatenate([attribute.persons() for attribute in tables])
-    positives = np.concatenate([attribute.persons("positive") for attribute in tables])
-    few = np.concatenate([attribute.few for attribute in tables])
-    n_hidden = withheld(n, n < K, made_of, table)
-    positives_hidden = withheld(positives, few, made_of, table)
-    cuts = np.flatnonzero(np.diff(table)) + 1
-    return list(zip(np.split(n_hidden, cuts), np.split(positives_hidden, cuts), strict=True))
+def _scored(grouping: Grouping, metric: str, some: _Sampled, tolerance: float) -> Finding:
+    """One measure of scores over the groups of one attribute; it never gates."""
+    enough = (some.persons >= ENOUGH) & (some.replicated.variance > 0)
+    comparison = None
+    if enough.sum() > 1:
+        compared = Replicated(
+            some.replicated.estimate[enough],
+            some.replicated.variance[enough],
+            some.replicated.drawn[:, enough],
+            some.replicated.drawn_variance[:, enough],
+        )
+        weight = some.persons[enough].astype(np.float64)
+        comparison = compare(compared, means_to_rest(compared, weight), weight, tolerance=tolerance)
+    least = -1 if metric == "calibration" else 0
+    return _finding(grouping, metric, some.replicated, comparison, enough, least=least)
 
 
 def _finding(
-    attribute: _Attribute,
+    grouping: Grouping,
     metric: str,
-    secret: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]],
+    groups: Replicated,
+    comparison: Comparison | None,
+    enough: Bools,
     *,
-    tolerance: float,
-    seed: int,
-    replicates: int,
+    numerator: Ints | None = None,
+    denominator: Ints | None = None,
+    least: float = 0,
+    tolerance: float | None = None,
 ) -> Finding:
-    """One metric over the groups of one attribute; the verdict is given later."""
-    numerator, denominator = COUNTS[metric]
-    counted = attribute.persons(denominator)
-    present, assessed = counted > 0, counted >= ENOUGH
-    units = attribute.units[attribute.units[denominator] > 0]
-    sample = Sample.of(
-        units["group"].to_numpy(),
-        units[numerator].to_numpy(),
-        units[denominator].to_numpy(),
-        len(attribute.values),
+    """Put the numbers of one metric together."""
+    own = intervals(groups, least)
+    apart = np.full((3, len(enough)), np.nan)
+    if comparison is not None:
+        rest = comparison.against_rest
+        apart[:, enough] = rest.estimate, rest.low, rest.high
+    drawn_in = (
+        shrunk(groups.estimate, groups.variance)
+        if len(grouping.columns) > 1 and denominator is not None
+        else np.full(len(enough), np.nan)
     )
-    # A finding has its own stream, so that auditing one more attribute changes no other.
-    rng = np.random.default_rng([seed, *f"{attribute.name}/{metric}".encode()])
-    drawn = np.empty((replicates, len(present), 5))
-    drawn[:, present] = resample(sample.only(present), rng, replicates)
-    own = intervals(sample.only(present), drawn[:, present])
-    comparison, p_value = None, None
-    if assessed.sum() > 1:
-        compared = sample.only(assessed)
-        comparison = compare(compared, drawn[:, assessed], tolerance=tolerance)
-        p_value = equality(compared, rng, replicates) if metric == GATE else None
-
-    n, positives = attribute.persons(), attribute.persons("positive")
-    summed = attribute.units.groupby("group")[[numerator, denominator]].sum()
-    secret_n, secret_positives = secret
-    suppressed = secret_n | secret_positives | (counted < K)
-    untold = attribute.few | (counted < K)
-    estimate = np.where(present, attribute.estimates[metric], np.nan)
-    _, low, high = _over_groups(own, present)
-    difference, difference_low, difference_high = _over_groups(
-        comparison.against_rest if comparison else None, assessed
-    )
-
-    def shown(column: Floats, g: int) -> float | None:
-        if untold[g] or np.isnan(column[g]):
-            return None
-        return _blurred(float(column[g]), bool(suppressed[g]))
-
-    def of_gap(value: float | None) -> float | None:
-        return None if value is None else _blurred(value, bool((suppressed & assessed).any()))
-
+    n, positives = grouping.persons(), grouping.persons(("found", "missed"))
+    needed = None
+    if metric == GATE and tolerance is not None:
+        needed = comparison.persons_needed if comparison else persons_needed(tolerance)
+        needed = max(ENOUGH, needed)
     return Finding(
-        attribute=attribute.name,
+        attribute=grouping.name,
         metric=metric,
         groups=tuple(
             GroupEstimate(
                 value=value,
-                n=None if secret_n[g] else int(n[g]),
-                positives=None if suppressed[g] else int(positives[g]),
-                numerator=None if suppressed[g] else int(summed[numerator][g]),
-                denominator=None if suppressed[g] else int(summed[denominator][g]),
-                estimate=shown(estimate, g),
-                low=shown(low, g),
-                high=shown(high, g),
-                difference=shown(difference, g),
-                difference_low=shown(difference_low, g),
-                difference_high=shown(difference_high, g),
-                assessed=bool(assessed[g]),
-                suppressed=bool(suppressed[g]),
+                n=int(n[g]),
+                positives=int(positives[g]),
+                numerator=None if numerator is None else int(numerator[g]),
+                denominator=None if denominator is None else int(denominator[g]),
+                estimate=_known(groups.estimate[g]),
+                low=_known(own.low[g]),
+                high=_known(own.high[g]),
+                difference=_known(apart[0, g]),
+                difference_low=_known(apart[1, g]),
+                difference_high=_known(apart[2, g]),
+                assessed=bool(enough[g]),
+                suppressed=False,
+                shrunk=_known(drawn_in[g]),
             )
-            for g, value in enumerate(attribute.values)
+            for g, value in enumerate(grouping.values)
         ),
-        gap=of_gap(comparison.gap if comparison else None),
-        gap_low=of_gap(comparison.gap_low if comparison else None),
-        gap_high=of_gap(comparison.gap_high if comparison else None),
-        p_value=p_value,
+        gap=comparison.gap if comparison else None,
+        gap_low=comparison.gap_low if comparison else None,
+        gap_high=comparison.gap_high if comparison else None,
+        p_value=None,
         verdict=None,
-        persons_needed=_needed(comparison, tolerance) if metric == GATE else None,
+        persons_needed=needed,
     )
 
 
-def _blurred(value: float, secret: bool) -> float:
-    """Round to a whole percent where the count behind must not be found from the fraction."""
-    return round(value, 2) + 0.0 if secret else value
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
-def _over_groups(some: Intervals | None, where: npt.NDArray[np.bool_]) -> Floats:
-    """Spread intervals of some groups over all, NaN elsewhere, shape (3, G)."""
-    spread = np.full((3, len(where)), np.nan)
-    if some is not None:
-        spread[:, where] = some.estimate, some.low, some.high
-    return spread
-
-
-def _needed(comparison: Comparison | None, tolerance: float) -> int:
-    """Persons with the outcome that every group would have to hold for an answer."""
-    needed = comparison.persons_needed if comparison else persons_needed(tolerance)
-    return max(ENOUGH, needed)
-
-
-def _complement(recall: Finding, missed: npt.NDArray[np.float64]) -> Finding:
-    """Mirror the recall: the false negative rate.
-
-    Drawing it anew would give intervals that contradict those of the recall by a hair.
-    """
+def _complement(recall: Finding) -> Finding:
+    """Mirror the recall: the false negative rate."""
 
     def less(value: float | None) -> float | None:
-        return None if value is None else round(1 - value, 12)
+        return None if value is None else 1 - value
 
     def minus(value: float | None) -> float | None:
         return None if value is None else 0.0 - value
 
+    def mirrored(group: GroupEstimate) -> GroupEstimate:
+        rows, found = group.denominator, group.numerator
+        missed = None if rows is None or found is None else rows - found
+        return replace(
+            group,
+            numerator=missed,
+            # As fairlearn has it, to the last bit: a ratio of counts, not 1 minus another.
+            estimate=missed / rows if rows and missed is not None else None,
+            low=less(group.high),
+            high=less(group.low),
+            difference=minus(group.difference),
+            difference_low=minus(group.difference_high),
+            difference_high=minus(group.difference_low),
+            shrunk=less(group.shrunk),
+        )
+
     return replace(
         recall,
-        metric="false_negative_rate",
-        groups=tuple(
-            replace(
-                group,
-                estimate=None
-                if group.estimate is None
-                else _blurred(float(missed[g]), group.suppressed),
-                numerator=None
-                if group.numerator is None or group.denominator is None
-                else group.denominator - group.numerator,
-                low=less(group.high),
-                high=less(group.low),
-                difference=minus(group.difference),
-                difference_low=minus(group.difference_high),
-                difference_high=minus(group.difference_low),
-            )
-            for g, group in enumerate(recall.groups)
-        ),
+        metric=MIRROR,
+        groups=tuple(mirrored(group) for group in recall.groups),
         p_value=None,
         persons_needed=None,
     )
 
 
-def _judged(findings: list[Finding], tolerance: float) -> list[Finding]:
+def _judged(findings: Sequence[Finding], tolerance: float) -> list[Finding]:
     """Give every recall finding its answer, p-values corrected for their number."""
-    tested = [finding.p_value for finding in findings if finding.p_value is not None]
+    tested = [one.p_value for one in findings if one.metric == GATE and one.p_value is not None]
     corrected = iter(holm(tested))
     judged = []
     for finding in findings:
@@ -429,3 +378,178 @@ def _answer(finding: Finding, tolerance: float) -> Verdict:
     if finding.gap_high <= tolerance and all(group.assessed for group in finding.groups):
         return Verdict.PASS
     return Verdict.CANNOT_ASSESS
+
+
+def _overall(findings: Sequence[Finding]) -> Verdict:
+    answers = {finding.verdict for finding in findings}
+    return next(
+        answer
+        for answer in (Verdict.FAIL, Verdict.CANNOT_ASSESS, Verdict.PASS)
+        if answer in answers
+    )
+
+
+def _without_each_team(
+    clean: pd.DataFrame,
+    population: Population,
+    findings: Sequence[Finding],
+    tolerance: float,
+    seed: int,
+) -> tuple[TeamsLeftOut, ...]:
+    """Judge every attribute again with one team left out, each in turn."""
+    if "team" not in clean or clean["team"].nunique() < 2:  # noqa: PLR2004 - one is everybody
+        return ()
+    gates = {one.attribute: one for one in findings if one.metric == GATE}
+    again: dict[str, list[Finding]] = {name: [] for name in population.values}
+    teams = sorted(clean["team"].unique())
+    for team in teams:
+        rest = population.without((clean["team"] == team).to_numpy())
+        groupings = [Grouping.of(rest, (name,)) for name in population.values]
+        drawn, _ = resample(
+            groupings,
+            [GATE],
+            [],
+            persons=rest.persons,
+            seed=seed,
+            replicates=TEAM_REPLICATES,
+        )
+        p_values = _p_values(groupings, seed=seed, replicates=TEAM_REPLICATES)
+        found = [
+            replace(
+                _counted(one, GATE, group_sums(one, [GATE])[GATE], drawn[g][GATE], tolerance),
+                p_value=p_values[g],
+            )
+            for g, one in enumerate(groupings)
+        ]
+        for finding in _judged(found, tolerance):
+            again[finding.attribute].append(finding)
+    told = []
+    for name, some in again.items():
+        if name not in gates:
+            continue
+        gaps = [one.gap for one in some if one.gap is not None]
+        told.append(
+            TeamsLeftOut(
+                attribute=name,
+                teams=len(teams),
+                gap_least=min(gaps, default=None),
+                gap_most=max(gaps, default=None),
+                other_verdicts=sum(one.verdict is not gates[name].verdict for one in some),
+            )
+        )
+    return tuple(told)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """A measure of scores in every group, replicated; persons behind each, shape (G,)."""
+
+    replicated: Replicated
+    persons: Ints
+
+
+@dataclass(frozen=True)
+class _FromScores:
+    """What scores tell: per grouping its measures by name, and the calibration curves."""
+
+    findings: list[dict[str, _Sampled]]
+    curves: tuple[CalibrationCurve, ...]
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """Measures of scores by grouping; empty where the table has no scores."""
+
+    groupings: Sequence[Grouping]
+    measures: list[dict[str, Influences]]
+    curves: list[Curve]
+    """Of the first groupings, the single attributes."""
+
+    @classmethod
+    def of(
+        cls,
+        clean: pd.DataFrame,
+        population: Population,
+        groupings: Sequence[Grouping],
+        singles: int,
+    ) -> _Scores:
+        """Measure what the columns of the table allow."""
+        measures: list[dict[str, Influences]] = [{} for _ in groupings]
+        curves: list[Curve] = []
+        kind = population.kind
+        if "score" in clean and clean["score"].notna().any():
+            score = clean["score"].to_numpy(dtype=np.float64)
+            usable = np.flatnonzero(clean["label"].notna().to_numpy() & np.isfinite(score))
+            order = usable[np.argsort(score[usable], kind="stable")]
+            for grouping, found in zip(groupings, measures, strict=True):
+                found["auc"] = auc(grouping, kind, score, order)
+        if "probability" in clean and clean["probability"].notna().any():
+            probability = clean["probability"].to_numpy(dtype=np.float64)
+            for grouping, found in zip(groupings, measures, strict=True):
+                found["calibration"] = calibration(grouping, kind, probability)
+            curves = [calibration_curve(one, kind, probability) for one in groupings[:singles]]
+        return cls(groupings, measures, curves)
+
+    def additive(self) -> list[tuple[Additive, Influences]]:
+        """Return the influences to be drawn, in the order that :meth:`replicated` takes."""
+        measured = [
+            (Additive(grouping, one.members), one)
+            for grouping, found in zip(self.groupings, self.measures, strict=True)
+            for one in found.values()
+        ]
+        curved = [
+            (Additive(grouping, curve.observed.members), curve.observed)
+            for grouping, curve in zip(self.groupings, self.curves, strict=False)
+        ]
+        return measured + curved
+
+    def replicated(self, added: Sequence[Floats]) -> _FromScores:
+        """Put estimates and their replicates together."""
+        sums = iter(added)
+        findings = [
+            {
+                name: _Sampled(_replicated(one, grouping, next(sums), 0), one.persons[:, 0])
+                for name, one in found.items()
+            }
+            for grouping, found in zip(self.groupings, self.measures, strict=True)
+        ]
+        curves = [
+            told
+            for grouping, curve in zip(self.groupings, self.curves, strict=False)
+            for told in _curves(grouping, curve, next(sums))
+        ]
+        return _FromScores(findings, tuple(curves))
+
+
+def _replicated(some: Influences, grouping: Grouping, drawn: Floats, column: int) -> Replicated:
+    return linear(
+        some.estimate[:, column],
+        some.persons[:, column].astype(np.float64),
+        some.squares(grouping)[:, column],
+        drawn[:, :, column],
+    )
+
+
+def _curves(grouping: Grouping, curve: Curve, drawn: Floats) -> list[CalibrationCurve]:
+    """One curve a group."""
+    shares = [
+        intervals(_replicated(curve.observed, grouping, drawn, column))
+        for column in range(drawn.shape[2])
+    ]
+    return [
+        CalibrationCurve(
+            attribute=grouping.name,
+            value=value,
+            bins=tuple(
+                CalibrationBin(
+                    expected=_known(curve.expected[g, column]),
+                    observed=_known(share.estimate[g]),
+                    low=_known(share.low[g]),
+                    high=_known(share.high[g]),
+                    persons=int(curve.observed.persons[g, column]),
+                )
+                for column, share in enumerate(shares)
+            ),
+        )
+        for g, value in enumerate(grouping.values)
+    ]

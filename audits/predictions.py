@@ -1,9 +1,9 @@
 """The table an audit takes, and how anybody's predictions file becomes one.
 
 One row per person and review date: ``person``, ``as_of`` (optional), ``label`` (0, 1 or
-missing where the outcome is not known), ``selected`` (on the list at capacity), ``score``
-(optional) and one column per audited attribute. A missing attribute is a group of its
-own, "inconnu": nobody leaves an audit for not having answered.
+missing where the outcome is not known), ``selected`` (on the list at capacity), ``score``,
+``probability`` and ``team`` (all optional) and one column per audited attribute. A missing
+attribute is a group of its own, "inconnu": nobody leaves an audit for not having answered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from features.errors import RebondError
 from features.paths import literal
 
 UNKNOWN = "inconnu"
-COLUMNS = ("person", "as_of", "label", "selected", "score")
+COLUMNS = ("person", "as_of", "label", "selected", "score", "probability", "team")
 BINARY = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 
 
@@ -124,6 +124,10 @@ def _contract(attributes: Sequence[str]) -> pa.DataFrameSchema:
             "label": pa.Column("Int8", pa.Check.isin([0, 1]), nullable=True, coerce=True),
             "selected": pa.Column(bool),
             "score": pa.Column(float, nullable=True, required=False, coerce=True),
+            "probability": pa.Column(
+                float, pa.Check.in_range(0, 1), nullable=True, required=False, coerce=True
+            ),
+            "team": pa.Column(str, required=False, coerce=True),
             **{attribute: pa.Column(str) for attribute in attributes},
         },
         checks=pa.Check(once_a_date, error="a person appears twice at one review date"),

@@ -1,21 +1,19 @@
 """What can be said about the gaps between groups, persons being the unit.
 
-Every metric of the audit is a ratio of two counts, so a person matters only through a
-pair (numerator, denominator) and a group only through how many of its persons have each
-pair. Resampling persons with replacement is then a multinomial draw over the few distinct
-pairs, permuting persons between groups a hypergeometric one, and a million rows cost no
-more than a thousand: each replicate is one row of one matrix product.
+Estimates of groups come with what resampling persons made of them (:class:`Replicated`);
+from there on a ratio of counts, an AUC and a calibration are compared alike: each group with
+the others, every pair, all at once.
 
 References
 ----------
-Field & Welsh (2007), bootstrapping clustered data: resample clusters, not rows.
-Chung & Romano (2013), permutation tests: studentise, or unequal base rates reject.
 Agresti & Coull (1998): two successes and two failures more keep an interval honest.
-Westfall & Young (1993), max-T; Holm (1979).
+Chung & Romano (2013), permutation tests: studentise, or unequal base rates reject.
+Westfall & Young (1993), max-T; Holm (1979); DerSimonian & Laird (1986), shrinkage.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
@@ -24,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 CONFIDENCE = 0.95
 GAUSSIAN = 1.959964
@@ -33,50 +30,31 @@ EIGHTY_PERCENT = 1.281552
 """Two-sided 80% Gaussian quantile, for the number of persons an answer would need."""
 PSEUDO = 2
 """Persons added to each side of a ratio in its variance (Agresti & Coull, for 95%)."""
-BLOCK = 2_000_000
-"""Draws held in memory at once."""
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Persons of each group by their pair of counts.
+class Replicated:
+    """Estimates, their variances, and both again in every replicate.
 
-    Parameters
+    Attributes
     ----------
-    pairs
-        (K, 2) distinct (numerator, denominator), denominators at least 1.
-    persons
-        (G, K) persons of each group with each pair; no group is empty.
+    estimate, variance
+        Shape (G,).
+    drawn, drawn_variance
+        Shape (R, G); a variance that replicates do not have their own of is (1, G).
     """
 
-    pairs: Ints
-    persons: Ints
+    estimate: Floats
+    variance: Floats
+    drawn: Floats
+    drawn_variance: Floats
 
-    @classmethod
-    def of(cls, group: Ints, numerator: Ints, denominator: Ints, groups: int) -> Sample:
-        """Count persons, one entry each in the three arrays; denominator at least 1."""
-        pairs, where = np.unique(
-            np.column_stack([numerator, denominator]), axis=0, return_inverse=True
+    def each(self, contrast: Callable[[Floats, Floats], tuple[Floats, Floats]]) -> Replicated:
+        """Apply a contrast of (..., G) estimates and variances here and in every replicate."""
+        drawn_variance = np.broadcast_to(self.drawn_variance, self.drawn.shape)
+        return Replicated(
+            *contrast(self.estimate, self.variance), *contrast(self.drawn, drawn_variance)
         )
-        persons = np.zeros((groups, len(pairs)), dtype=np.int64)
-        np.add.at(persons, (group, where), 1)
-        return cls(pairs, persons)
-
-    @property
-    def sizes(self) -> Ints:
-        """Persons per group, shape (G,)."""
-        sizes: Ints = self.persons.sum(axis=1)
-        return sizes
-
-    @property
-    def moments(self) -> Floats:
-        """What a person of each pair adds to the sums: a, b, a², ab, b², shape (K, 5)."""
-        a, b = self.pairs.T.astype(np.float64)
-        return np.column_stack([a, b, a * a, a * b, b * b])
-
-    def only(self, kept: npt.NDArray[np.bool_]) -> Sample:
-        """Keep some groups."""
-        return Sample(self.pairs, self.persons[kept])
 
 
 @dataclass(frozen=True)
@@ -103,7 +81,7 @@ class Comparison:
     persons_needed: int
 
 
-def ratio(sums: Floats, persons: Ints) -> tuple[Floats, Floats]:
+def ratio(sums: Floats) -> tuple[Floats, Floats]:
     """Ratio of sums and its variance with persons as clusters.
 
     The variance counts four more persons of average weight, two all in and two all out of
@@ -112,128 +90,150 @@ def ratio(sums: Floats, persons: Ints) -> tuple[Floats, Floats]:
     Parameters
     ----------
     sums
-        (..., 5) sums over persons of a, b, a², ab, b².
-    persons
-        (...) number of persons behind each.
+        (..., 6) sums over persons of 1, a, b, a², ab, b².
 
     Returns
     -------
     tuple
-        The ratios in [0, 1] and their variances, both (...).
+        The ratios in [0, 1] and their variances, both (...); NaN over nobody.
     """
-    a, b, aa, ab, bb = np.moveaxis(sums, -1, 0)
-    weight = b / persons
-    total = b + 2 * PSEUDO * weight
-    smoothed = (a + PSEUDO * weight) / total
-    residual = aa - 2 * smoothed * ab + smoothed**2 * bb
-    residual = residual + PSEUDO * weight**2 * ((1 - smoothed) ** 2 + smoothed**2)
-    return a / b, residual / total**2
+    persons, a, b, aa, ab, bb = np.moveaxis(np.asarray(sums, dtype=np.float64), -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight = b / persons
+        total = b + 2 * PSEUDO * weight
+        smoothed = (a + PSEUDO * weight) / total
+        residual = aa - 2 * smoothed * ab + smoothed**2 * bb
+        residual = residual + PSEUDO * weight**2 * ((1 - smoothed) ** 2 + smoothed**2)
+        return a / b, residual / total**2
 
 
-def resample(sample: Sample, rng: np.random.Generator, replicates: int) -> Floats:
-    """Draw each group's persons with replacement; their sums, shape (R, G, 5)."""
-    moments = sample.moments
-    sums = np.empty((replicates, len(sample.persons), moments.shape[1]))
-    for group, persons in enumerate(sample.persons):
-        present = np.flatnonzero(persons)
-        size, block = int(persons.sum()), max(1, BLOCK // len(present))
-        for start in range(0, replicates, block):
-            stop = min(start + block, replicates)
-            draws = rng.multinomial(size, persons[present] / size, size=stop - start)
-            sums[start:stop, group] = draws @ moments[present]
-    return sums
+def ratios(observed: Floats, drawn: Floats) -> Replicated:
+    """Ratios of every group, from sums of shape (G, 6) and (R, G, 6)."""
+    return Replicated(*ratio(observed), *ratio(drawn))
 
 
-def permute(sample: Sample, rng: np.random.Generator, replicates: int) -> Floats:
-    """Deal the persons anew, group sizes kept; their sums, shape (R, G, 5)."""
-    moments, sizes, everybody = sample.moments, sample.sizes, sample.persons.sum(axis=0)
-    sums = np.empty((replicates, len(sizes), moments.shape[1]))
-    for replicate in range(replicates):
-        left = everybody
-        for group, size in enumerate(sizes[:-1]):
-            dealt = rng.multivariate_hypergeometric(left, size, method="marginals")
-            sums[replicate, group] = dealt @ moments
-            left = left - dealt
-        sums[replicate, -1] = left @ moments
-    return sums
+def ratios_to_rest(observed: Floats, drawn: Floats) -> Replicated:
+    """Each group's ratio minus that of all others together; shapes as in :func:`ratios`."""
+    return Replicated(*_to_rest(observed), *_to_rest(drawn))
 
 
-def _against_rest(sums: Floats, sizes: Ints) -> tuple[Floats, Floats]:
-    """Each group minus all others together, and its variance, both (..., G)."""
-    inside, inside_variance = ratio(sums, sizes)
-    outside, outside_variance = ratio(sums.sum(axis=-2, keepdims=True) - sums, sizes.sum() - sizes)
+def _to_rest(sums: Floats) -> tuple[Floats, Floats]:
+    inside, inside_variance = ratio(sums)
+    outside, outside_variance = ratio(sums.sum(axis=-2, keepdims=True) - sums)
     return inside - outside, inside_variance + outside_variance
 
 
-def _between_pairs(sums: Floats, sizes: Ints) -> tuple[Floats, Floats]:
-    """Every group minus every later one, and its variance, both (..., G(G-1)/2)."""
-    estimate, variance = ratio(sums, sizes)
-    first, second = np.array(list(combinations(range(len(sizes)), 2))).T
-    return (
-        estimate[..., first] - estimate[..., second],
-        variance[..., first] + variance[..., second],
-    )
-
-
-def _critical(observed: Floats, replicates: tuple[Floats, Floats], *, together: bool) -> Floats:
-    """Bootstrap-t critical value, one for all contrasts together or one for each."""
-    estimate, variance = replicates
-    distance = np.abs(estimate - observed) / np.sqrt(variance)
-    if together:
-        distance = distance.max(axis=1, keepdims=True)
-    return np.maximum(np.quantile(distance, CONFIDENCE, axis=0), GAUSSIAN)
-
-
-def intervals(sample: Sample, drawn: Floats) -> Intervals:
-    """Each group's own ratio, persons resampled; every interval holds by itself.
+def linear(estimate: Floats, influence: Floats, squares: Floats, drawn: Floats) -> Replicated:
+    """Estimates that move by the sum of their persons' influences.
 
     Parameters
     ----------
-    sample
-        Groups of at least one person.
+    estimate
+        Shape (G,).
+    influence
+        Shape (G,): persons behind each.
+    squares
+        Shape (G,): sum of squared influences of persons.
     drawn
-        Their sums in every replicate, from :func:`resample`, shape (R, G, 5).
-
-    Returns
-    -------
-    Intervals
-        Shape (G,), within [0, 1].
+        Shape (R, G): sum of the drawn persons' influences.
     """
-    sizes = sample.sizes
-    observed, variance = ratio(sample.persons @ sample.moments, sizes)
-    reach = _critical(observed, ratio(drawn, sizes), together=False) * np.sqrt(variance)
-    return Intervals(observed, np.clip(observed - reach, 0, 1), np.clip(observed + reach, 0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = squares * influence / (influence - 1)
+    return Replicated(estimate, variance, estimate + drawn, variance[None])
 
 
-def compare(sample: Sample, drawn: Floats, *, tolerance: float) -> Comparison:
-    """Simultaneous (max-T) intervals of the differences between at least two groups.
+def means_to_rest(some: Replicated, weight: Floats) -> Replicated:
+    """Each estimate minus the weighted mean of the others, for what is no ratio of counts.
+
+    Parameters
+    ----------
+    some
+        Of at least two groups.
+    weight
+        Shape (G,), above 0.
+    """
+    share = weight / (weight.sum() - weight)[:, None]
+    share = np.where(np.eye(len(weight), dtype=bool), 0.0, share)
+
+    def contrast(estimate: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        return estimate - estimate @ share.T, variance + variance @ (share.T**2)
+
+    return some.each(contrast)
+
+
+def pairs(some: Replicated) -> Replicated:
+    """Every group minus every later one, shape (..., G(G-1)/2)."""
+    first, second = np.array(list(combinations(range(len(some.estimate)), 2))).T
+
+    def contrast(estimate: Floats, variance: Floats) -> tuple[Floats, Floats]:
+        return (
+            estimate[..., first] - estimate[..., second],
+            variance[..., first] + variance[..., second],
+        )
+
+    return some.each(contrast)
+
+
+def _reach(some: Replicated, *, together: bool) -> Floats:
+    """How far the intervals reach: bootstrap-t, one critical value for all or one for each."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.abs(some.drawn - some.estimate) / np.sqrt(some.drawn_variance)
+    # A replicate in which a group drew nobody, or nothing that varies, says nothing of it.
+    distance = np.where(np.isfinite(distance), distance, 0.0)
+    if together:
+        distance = distance.max(axis=1, keepdims=True)
+    critical = np.maximum(np.quantile(distance, CONFIDENCE, axis=0), GAUSSIAN)
+    reach: Floats = critical * np.sqrt(some.variance)
+    return reach
+
+
+def intervals(some: Replicated, least: float = 0, most: float = 1) -> Intervals:
+    """Each group's own interval, which holds by itself, within the range of the metric."""
+    reach = _reach(some, together=False)
+    return Intervals(
+        some.estimate,
+        np.clip(some.estimate - reach, least, most),
+        np.clip(some.estimate + reach, least, most),
+    )
+
+
+def together(some: Replicated) -> Intervals:
+    """Intervals of differences that hold all at once (max-T), within [-1, 1]."""
+    reach = _reach(some, together=True)
+    return Intervals(
+        some.estimate,
+        np.clip(some.estimate - reach, -1, 1),
+        np.clip(some.estimate + reach, -1, 1),
+    )
+
+
+def compare(
+    groups: Replicated, to_rest: Replicated, persons: Floats, *, tolerance: float
+) -> Comparison:
+    """Compare at least two groups, with intervals that hold at once.
 
     The interval of the gap is read off the intervals of all pairs. Resampling ``max - min``
     itself would never contain 0 and would reject every fair model with a small group.
 
     Parameters
     ----------
-    sample, drawn
-        As in :func:`intervals`.
+    groups, to_rest
+        The groups, and each against the others.
+    persons
+        Shape (G,): persons behind each, for the number that an answer would need.
     tolerance
-        Largest accepted gap, for the number of persons an answer would need.
+        Largest accepted gap.
     """
-    sizes, sums = sample.sizes, sample.persons @ sample.moments
-
-    rest, rest_variance = _against_rest(sums, sizes)
-    reach = _critical(rest, _against_rest(drawn, sizes), together=True) * np.sqrt(rest_variance)
-    against_rest = Intervals(rest, np.clip(rest - reach, -1, 1), np.clip(rest + reach, -1, 1))
-
-    pairs, pairs_variance = _between_pairs(sums, sizes)
-    critical = _critical(pairs, _between_pairs(drawn, sizes), together=True)
-    distance, reach = np.abs(pairs), critical * np.sqrt(pairs_variance)
-    spread = float(np.mean(ratio(sums, sizes)[1] * sizes))
+    between = pairs(groups)
+    distance, reach = np.abs(between.estimate), _reach(between, together=True)
+    spread = float(np.mean(groups.variance * persons))
+    critical = float(np.max(reach / np.sqrt(between.variance)))
     return Comparison(
-        against_rest=against_rest,
+        against_rest=together(to_rest),
         gap=float(distance.max()),
         gap_low=float(np.clip(distance - reach, 0, 1).max()),
         gap_high=float(np.clip(distance + reach, 0, 1).max()),
-        persons_needed=persons_needed(tolerance, spread, float(critical[0])),
+        persons_needed=persons_needed(tolerance, spread, critical),
     )
 
 
@@ -255,12 +255,19 @@ def persons_needed(tolerance: float, spread: float = 0.25, critical: float = GAU
     return ceil(2 * spread * ((critical + EIGHTY_PERCENT) / tolerance) ** 2)
 
 
-def equality(sample: Sample, rng: np.random.Generator, replicates: int) -> float:
+def equality(observed: Floats, dealt: Floats) -> float:
     """Test that all groups have the same ratio.
 
-    The statistic is the largest studentised distance of a group to the rest; its null
-    distribution deals the persons anew. Studentised, because a plain permutation would
-    test that the groups are alike in everything, base rates included.
+    The statistic is the largest studentised distance of a group to the rest. Studentised,
+    because a plain permutation would test that the groups are alike in everything, base
+    rates included.
+
+    Parameters
+    ----------
+    observed
+        Sums of at least two groups, shape (G, 6).
+    dealt
+        The same with the persons dealt anew, shape (R, G, 6).
 
     Returns
     -------
@@ -269,14 +276,44 @@ def equality(sample: Sample, rng: np.random.Generator, replicates: int) -> float
     """
 
     def largest(sums: Floats) -> Floats:
-        difference, variance = _against_rest(sums, sample.sizes)
+        difference, variance = _to_rest(sums)
         statistic: Floats = (np.abs(difference) / np.sqrt(variance)).max(axis=-1)
         return statistic
 
-    observed = largest(sample.persons @ sample.moments)
-    null = largest(permute(sample, rng, replicates))
     # Ties with the observed value count; the tolerance keeps rounding from breaking them.
-    return float((1 + np.sum(null >= observed - 1e-9)) / (1 + replicates))
+    above = np.sum(largest(dealt) >= largest(observed) - 1e-9)
+    return float((1 + above) / (1 + len(dealt)))
+
+
+def shrunk(estimate: Floats, variance: Floats) -> Floats:
+    """Draw estimates towards their common mean, the more the less they are worth alone.
+
+    Normal random effects: between-group variance by DerSimonian & Laird, then each estimate
+    is weighted against the mean by its own variance. Groups without an estimate get none.
+
+    Parameters
+    ----------
+    estimate, variance
+        Shape (G,); NaN for groups without anybody to count.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (G,).
+    """
+    known = np.isfinite(estimate) & (variance > 0)
+    if known.sum() < 2:  # noqa: PLR2004 - one group alone has nothing to be drawn to
+        return estimate
+    y, weight = estimate[known], 1 / variance[known]
+    mean = (weight * y).sum() / weight.sum()
+    surplus = (weight * (y - mean) ** 2).sum() - (len(y) - 1)
+    between = max(0.0, surplus / (weight.sum() - (weight**2).sum() / weight.sum()))
+    if between > 0:
+        pooled = 1 / (variance[known] + between)
+        mean = (pooled * y).sum() / pooled.sum()
+    drawn = estimate.copy()
+    drawn[known] = mean + (y - mean) * between / (between + variance[known])
+    return drawn
 
 
 def holm(p_values: list[float]) -> list[float]:

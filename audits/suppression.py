@@ -1,4 +1,4 @@
-"""Statistical secrecy: which counts of an audit may be written down.
+"""Statistical secrecy: which counts may be written down.
 
 A count of fewer than k persons is withheld. So is every further count without which the
 first could be computed back, from the total or from the tables of other attributes.
@@ -12,6 +12,9 @@ import numpy.typing as npt
 K = 11
 """The smallest number of persons that is ever shown."""
 
+_TRIED = 24
+"""Candidates for a further count that are looked at; the smallest ones."""
+
 
 def withheld(
     counts: npt.NDArray[np.int64],
@@ -21,9 +24,10 @@ def withheld(
 ) -> npt.NDArray[np.bool_]:
     """Choose the counts to withhold.
 
-    Starting from the small ones, the smallest shown count of a table is withheld too while
-    a withheld one of that table is a linear combination of what is shown, or while the
-    withheld ones of that table hold fewer than k persons together.
+    Starting from the small ones, one more count is withheld at a time while a withheld one is
+    a linear combination of what is shown, or while the withheld ones of a table hold fewer
+    than k persons together. It is the one of the same table that leaves the fewest that can
+    be computed back, and of these the smallest.
 
     Parameters
     ----------
@@ -42,18 +46,43 @@ def withheld(
         (C,) true where the count must not be shown.
     """
     hidden = small.copy()
-    everybody = np.ones((1, made_of.shape[1]))
+    rows = np.vstack([made_of, np.ones((1, made_of.shape[1]))])
+    products = rows @ rows.T
     while True:
-        shown = np.vstack([everybody, made_of[~hidden]])
-        residual = made_of - made_of @ np.linalg.pinv(shown) @ shown
-        recoverable = hidden & (np.abs(residual).max(axis=1) < 1e-8)  # noqa: PLR2004 - rounding
-        further = []
-        for name in np.unique(table):
-            inside = table == name
-            candidates = np.flatnonzero(inside & ~hidden)
-            thin = hidden[inside].any() and counts[inside & hidden].sum() < K
-            if len(candidates) and (thin or recoverable[inside].any()):
-                further.append(candidates[np.argmin(counts[candidates])])
-        if not further:
+        recoverable = _recoverable(products, hidden)
+        open_tables = [
+            name
+            for name in np.unique(table[hidden])
+            if recoverable[table == name].any() or counts[hidden & (table == name)].sum() < K
+        ]
+        candidates = [np.flatnonzero((table == name) & ~hidden) for name in open_tables]
+        further = next((some for some in candidates if len(some)), None)
+        if further is None:
             return hidden
-        hidden[further] = True
+        tried = further[np.argsort(counts[further], kind="stable")][:_TRIED]
+        left = [int(_recoverable(products, _with(hidden, one)).sum()) for one in tried]
+        hidden[tried[int(np.argmin(left))]] = True
+
+
+def _with(hidden: npt.NDArray[np.bool_], one: int) -> npt.NDArray[np.bool_]:
+    more = hidden.copy()
+    more[one] = True
+    return more
+
+
+def _recoverable(
+    products: npt.NDArray[np.float64], hidden: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Say which hidden counts are a linear combination of the shown ones and the total.
+
+    ``products`` are the inner products of all counts' cells, the total's last.
+    """
+    recoverable = np.zeros(len(hidden), dtype=bool)
+    if hidden.any():
+        h = np.flatnonzero(hidden)
+        s = np.append(np.flatnonzero(~hidden), len(hidden))
+        across = products[np.ix_(h, s)]
+        inverse = np.linalg.pinv(products[np.ix_(s, s)], hermitian=True)
+        left = products[h, h] - np.einsum("hs,st,ht->h", across, inverse, across)
+        recoverable[h] = left < 1e-6 * products[h, h]  # rounding
+    return recoverable
