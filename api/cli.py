@@ -713,6 +713,9 @@ def bench(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of real data: oulad/ in it is used.")
     ] = None,
+    power: Annotated[
+        bool, typer.Option("--power", help="Of audit: how often it is right, not how fast.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the project's speed, each benchmark beside its peer in the same run."""
@@ -720,7 +723,8 @@ def bench(
 
     output = Output(as_json=as_json)
     with output.progress() as progress:
-        found = run_benchmarks(name, Effort(scale, peers, data), progress=progress)
+        effort = Effort(scale, peers, data, power=power, progress=progress)
+        found = run_benchmarks(name, effort)
     lines = []
     for one, figures in found.items():
         peer = "" if figures["peer"] is None else f", peer {figures['peer']:.2f} s"

@@ -138,7 +138,7 @@ def covered(finding: Finding, truth: Truth) -> bool:
 
 
 def power(
-    audits: int, *, seed: int = 0, replicates: int = 1000, progress: Callable[[str], None] = print
+    audits: int, *, seed: int = 0, replicates: int = 1000, progress: Callable[[str], None]
 ) -> tuple[Rate, ...]:
     """Count false failures, detections, passes and coverage.
 

@@ -74,3 +74,13 @@ def test_the_pipeline_trains_three_families_and_audits() -> None:
     figures = ran.out["pipeline"]
     assert figures["families"] == 3 and figures["splits"] > 3 and figures["persons"] == 900
     assert figures["ours"] == pytest.approx(figures["training"] + figures["auditing"])
+
+
+def test_the_audit_is_timed_beside_metric_frame_and_asked_how_often_it_is_right() -> None:
+    figures = rebond("bench", "audit", "--scale", "0.005").out["audit"]
+    assert figures["groups"] == 175 and figures["rows"] == 5000 and figures["replicates"] == 1000
+    assert figures["ours_with_scores"] > 0
+    assert figures["ratio"] == pytest.approx(figures["peer"] / figures["ours"])
+    rates = rebond("bench", "audit", "--power", "--scale", "0.003").out["audit"]
+    assert rates["detection"]["audits"] == 3 and rates["coverage"]["promised"] == [0.93, 0.97]
+    assert rebond("bench", "train", "--power").status == 1
