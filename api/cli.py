@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.home import Home, create_home, open_home
+from api.home import Home, create_home, open_home, system_clock
 from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
 from features.catalogue import first_wordings
 from features.errors import RebondError
@@ -369,22 +369,72 @@ def model_schema(as_json: JsonOption = False) -> None:
 def audit(
     context: typer.Context,
     version: Annotated[str | None, typer.Argument()] = None,
-    predictions: Annotated[Path | None, typer.Option("--predictions")] = None,
-    label: Annotated[str | None, typer.Option("--label")] = None,
-    selected: Annotated[str | None, typer.Option("--selected")] = None,
-    score: Annotated[str | None, typer.Option("--score")] = None,
-    k: Annotated[int | None, typer.Option("--k", min=1)] = None,
-    attributes: Annotated[str | None, typer.Option("--attributes")] = None,
-    person: Annotated[str | None, typer.Option("--person")] = None,
-    tolerance: Annotated[float, typer.Option("--tolerance", min=0.001, max=0.999)] = 0.10,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="CSV or Parquet: anybody's, audited without a home."),
+    ] = None,
+    attributes: Annotated[
+        str | None, typer.Option("--attributes", help="Columns to audit, as A,B; required.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Outcome, 0 or 1. Default: label_value.")
+    ] = None,
+    selected: Annotated[
+        str | None, typer.Option("--selected", help="Who was on the list, 0 or 1.")
+    ] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(
+            "--score",
+            help="Ranks, with --k; or beside --selected. Default without both: score, which says "
+            "who was selected if it holds only 0 and 1.",
+        ),
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", min=1, help="Places on the list.")] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--person",
+            help="Whose row it is. Default: entity_id beside label_value, else each row is one.",
+        ),
+    ] = None,
+    team: Annotated[
+        str | None, typer.Option("--team", help="Team, to leave out one at a time.")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Review date.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            "--tolerance", min=0.001, max=0.999, help="Largest accepted gap in recall; 0.10."
+        ),
+    ] = None,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option("--report", help="Where the report is written. Default: audit-NAME here."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Audit a model, or anybody's predictions from a file."""
+    """Audit a model, or anybody's predictions from a file.
+
+    Status 0: pass, 3: fail, 4: cannot assess. A file may use the columns of Aequitas
+    (label_value, score, entity_id); --attributes are named in any case.
+    """
     output = Output(as_json=as_json)
+    columns: dict[str, Any] = {
+        "label": label,
+        "selected": selected,
+        "score": score,
+        "k": k,
+        "person": person,
+        "team": team,
+        "as_of": as_of,
+    }
     if predictions is None:
-        if any(option is not None for option in (label, selected, score, k, attributes, person)):
+        of_a_file = (*columns.values(), attributes, tolerance, report_folder)
+        if any(option is not None for option in of_a_file):
             raise typer.BadParameter(
-                "columns go with --predictions FILE; add it or leave them out."
+                "columns, --tolerance and --report go with --predictions FILE; add it or leave "
+                "them out."
             )
         from api.studies import audit_model  # noqa: PLC0415 - needs the train extra
 
@@ -394,25 +444,31 @@ def audit(
             )
         result, report = outcome.result, outcome.report
     else:
-        from api.vendor_audit import audit_file  # noqa: PLC0415 - needs the train extra
+        from api.vendor_audit import (  # noqa: PLC0415 - needs the train extra
+            audit_file,
+            columns_to_choose,
+        )
 
         if version is not None:
             raise typer.BadParameter("give a version or --predictions, not both.")
-        if label is None or attributes is None:
-            raise typer.BadParameter("--predictions also needs --label and --attributes.")
-        if (selected is None) == (score is None) or (score is None) != (k is None):
-            raise typer.BadParameter("give either --selected COL, or --score COL with --k N.")
-        result = audit_file(
+        if selected is not None and k is not None:
+            raise typer.BadParameter("--selected is the list already; leave out --k.")
+        if score is not None and selected is None and k is None:
+            raise typer.BadParameter("--score ranks: add --k N, the places, or --selected COL.")
+        audited = [name.strip() for name in (attributes or "").split(",") if name.strip()]
+        if not audited:
+            raise typer.BadParameter(
+                "--predictions also needs --attributes A,B, for an audit that guesses its groups "
+                f"is none: {columns_to_choose(predictions)}"
+            )
+        result, report = audit_file(
             predictions,
-            label=label,
-            selected=selected,
-            score=score,
-            k=k,
-            attributes=[name.strip() for name in attributes.split(",")],
-            person=person,
-            tolerance=tolerance,
+            attributes=audited,
+            **columns,
+            tolerance=0.10 if tolerance is None else tolerance,
+            folder=report_folder or Path(f"audit-{predictions.stem}"),
+            written_on=system_clock().date(),
         )
-        report = {}
     plain = {**result.as_dict(), "report": {kind: str(path) for kind, path in report.items()}}
     output.done(plain, _audit_text(plain))
     raise typer.Exit(AUDIT_STATUS[result.verdict])

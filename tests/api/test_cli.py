@@ -433,7 +433,7 @@ def test_an_audit_of_somebody_elses_predictions_needs_no_home(tmp_path: Path) ->
     pd.DataFrame(rows).to_csv(tmp_path / "vendor.csv", index=False)
     ran = rebond(
         "audit", "--predictions", tmp_path / "vendor.csv", "--label", "label_value",
-        "--selected", "seen", "--attributes", "sex",
+        "--selected", "seen", "--attributes", "sex", "--report", tmp_path / "report",
     )  # fmt: skip
     assert ran.status in {0, 3, 4}
     assert {"pass": 0, "fail": 3, "cannot_assess": 4}[ran.out["verdict"]] == ran.status

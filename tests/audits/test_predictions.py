@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import assume
+from hypothesis import given as given_by
+from hypothesis import strategies as st
 
 from audits.engine import audit_predictions
 from audits.predictions import (
+    AmbiguousColumn,
     InvalidPredictions,
     InvalidRanking,
+    NotADate,
     NotBinary,
+    Predictions,
     PredictionsFileUnreadable,
     UnknownColumn,
+    candidates,
+    checked,
     highest,
     read_predictions,
 )
@@ -123,3 +136,201 @@ def test_what_is_wrong_with_a_file_is_named(tmp_path: Path) -> None:
     broken.write_bytes(b"not parquet")
     with pytest.raises(PredictionsFileUnreadable, match="Parquet"):
         read_predictions(broken, **good)
+
+
+GOOD = {"label": "y", "selected": "s", "attributes": ["g"]}
+
+
+def given(folder: Path, content: str | bytes, **asked: Any) -> Predictions:
+    file = folder / "given.csv"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_predictions(file, **(GOOD | asked))
+
+
+def test_aequitas_names_are_understood(tmp_path: Path) -> None:
+    listed = "entity_id,score,label_value,race\n7,1,1,a\n7,0,0,a\n9,0,1,b\n"
+    own = {"label": None, "selected": None, "attributes": ["race"]}
+    read = given(tmp_path, listed, **own)
+    assert read.table["person"].tolist() == ["7", "7", "9"]
+    assert read.table["label"].tolist() == [1, 0, 1]
+    assert read.table["selected"].tolist() == [True, False, False]
+    assert "score" not in read.table
+    ranked = given(tmp_path, listed.replace("7,0,", "7,0.3,"), **own, k=2)
+    assert ranked.table["selected"].tolist() == [True, True, False]
+    assert ranked.table["score"].tolist() == [1.0, 0.3, 0.0]
+    drawn = given(tmp_path, listed, **own, k=2)  # k asked for: then 0 and 1 rank as well
+    assert drawn.tie_break is not None
+    assert (drawn.tie_break.tied, drawn.tie_break.places) == (2, 1)
+    with pytest.raises(InvalidRanking, match="'score' only ranks"):
+        given(tmp_path, listed.replace("7,0,", "7,0.3,"), **own)
+
+
+def test_what_is_named_comes_before_what_aequitas_names(tmp_path: Path) -> None:
+    rows = "entity_id,score,label_value,y,s,i,g\n7,1,1,0,0,a,u\n7,0,0,1,1,b,v\n"
+    table = given(tmp_path, rows).table
+    assert table["label"].tolist() == [0, 1]
+    assert table["selected"].tolist() == [False, True]
+    assert table["person"].nunique() == 2  # entity_id goes with label_value
+    assert given(tmp_path, rows, label="label_value").table["person"].nunique() == 1
+    assert given(tmp_path, rows, label=None, person="i").table["person"].tolist() == ["a", "b"]
+
+
+def test_a_list_a_score_a_team_and_dates_stand_side_by_side(tmp_path: Path) -> None:
+    rows = (
+        "y;s;g;p;t;d;i\n1;1;u;.4;nord;2026-01-05;a\n0;0;v;.6;;2026-01-31T23:30:00+00:00;a\n"
+        "0;0;v;;nord;;a\n"
+    )
+    table = given(tmp_path, rows, score="p", team="t", as_of="d", person="i").table
+    assert table["selected"].tolist() == [True, False, False]
+    assert table["score"].tolist()[:2] == [0.4, 0.6]
+    assert table["team"].tolist() == ["nord", "inconnu", "nord"]
+    dates = table["as_of"].dt.strftime("%d %H:%M").tolist()
+    assert dates[:2] == ["05 00:00", "01 00:30"]  # the second is told in Paris
+    assert pd.isna(dates[2])
+    audited = given(tmp_path, rows.replace("g;", "team;"), attributes=["team"])
+    assert audited.table["team"].tolist() == ["u", "v", "v"]
+    with pytest.raises(AmbiguousColumn, match="'t' the team"):
+        given(tmp_path, rows.replace("g;", "team;"), attributes=["team"], team="t")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_spreadsheets_write_csv_in_their_own_ways(
+    tmp_path: Path, separator: str, newline: str
+) -> None:
+    lines = ["\ufeffy,s, sexe déclaré ", "1,1,femme", "", '0,0,"h, x; y"', "0,1, femme "]
+    if separator != ",":
+        lines = [line.replace(",", separator) for line in lines]
+    read = given(tmp_path, newline.join(lines), attributes=["sexe déclaré"])
+    assert read.table["sexe déclaré"].iloc[[0, 2]].tolist() == ["femme", "femme"]
+    assert read.table["label"].tolist() == [1, 0, 0]
+
+
+def test_no_row_is_taken_for_a_remark(tmp_path: Path) -> None:
+    """Left to itself the data engine drops rows with a hash sign, and nobody is told."""
+    read = given(tmp_path, "g,y,s\n#a,1,1\nb,0,0\n#b,0,0\na#,1,0\n")
+    assert read.table["g"].tolist() == ["#a", "b", "#b", "a#"]
+    with pytest.raises(NotBinary, match="'#0'"):
+        given(tmp_path, "y,s,g\n1,1,#a\n#0,0,b\n1,0,c\n")
+
+
+@pytest.mark.parametrize(
+    ("columns", "error"),
+    [
+        ({"g": [["a"], ["b"]]}, InvalidPredictions),
+        ({"g": [{"a": 1}, {"a": 2}]}, InvalidPredictions),
+        ({"p": [0.5, float("inf")]}, InvalidRanking),
+        ({"i": [1, None]}, InvalidPredictions),
+        ({"d": ["31/01/2026", None]}, NotADate),
+        ({"d": ["0026-01-31", None]}, NotADate),
+    ],
+)
+def test_what_parquet_can_hold_and_an_audit_cannot(
+    tmp_path: Path, columns: dict[str, list[Any]], error: type[Exception]
+) -> None:
+    file = tmp_path / "given.parquet"
+    plain: dict[str, list[Any]] = {"y": [1, 0], "s": [True, False], "g": ["u", "v"]}
+    pq.write_table(pa.table(plain | columns), file)
+    more = {name: name for name in columns if name not in plain}
+    named = {"p": "score", "i": "person", "d": "as_of"}
+    with pytest.raises(error):
+        read_predictions(file, **GOOD, **{named[name]: name for name in more})
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    file = tmp_path / "given.parquet"
+    columns = {
+        "y": [1.0, None, 0.0],
+        "s": [True, False, True],
+        "g": pa.array(["u", None, "u"]).dictionary_encode(),
+        "i": [3, 1, 3],
+        "p": [5, None, 1],
+        "d": pa.array([datetime(2026, 1, day, 23, 30, tzinfo=UTC) for day in (1, 2, 3)]),
+        "unused": [[1], [2], []],
+    }
+    pq.write_table(pa.table(columns), file)
+    table = read_predictions(file, **GOOD, person="i", score="p", as_of="d").table
+    assert table["person"].tolist() == [3, 1, 3]
+    assert table["g"].tolist() == ["u", "inconnu", "u"]
+    assert table["score"].isna().tolist() == [False, True, False]
+    assert table["as_of"].dt.day.tolist() == [2, 3, 4]
+
+
+def test_a_folder_is_no_file_and_a_name_is_no_pattern(tmp_path: Path) -> None:
+    with pytest.raises(PredictionsFileUnreadable, match="is a folder"):
+        read_predictions(tmp_path, **GOOD)
+    file = tmp_path / "lot[1]*.csv"
+    file.write_text("y,s,g\n1,1,u\n", encoding="utf-8")
+    assert len(read_predictions(file, **GOOD).table) == 1
+
+
+def test_columns_that_could_be_attributes_are_named(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        entity_id=list(range(30)),
+        score=[0, 1] * 15,
+        label_value=[1, 0] * 15,
+        sexe=list("fm") * 15,
+        same=["x"] * 30,
+        name=[f"n{row}" for row in range(30)],
+    )
+    assert candidates(file) == ("sexe",)
+
+
+def test_checking_takes_categoricals_and_leaves_its_input_alone() -> None:
+    table = pd.DataFrame(
+        {
+            "person": [4, 4, 2],
+            "label": [1, None, 0],
+            "selected": [True, False, True],
+            "genre": pd.Categorical([" femme", None, "homme"]),
+        }
+    )
+    before = table.copy(deep=True)
+    clean = checked(table, ["genre"])
+    pd.testing.assert_frame_equal(table, before)
+    assert clean["genre"].tolist() == ["femme", "inconnu", "homme"]
+    assert clean["person"].tolist() == [4, 4, 2]
+    pd.testing.assert_frame_equal(checked(clean, ["genre"]), clean)
+
+
+@given_by(
+    st.lists(st.one_of(st.none(), st.sampled_from([0.0, 0.25, 0.5, 1.0])), min_size=1, max_size=30),
+    st.integers(1, 30),
+    st.integers(0, 3),
+)
+def test_the_list_is_the_first_k_of_the_whole_order(
+    scores: list[float | None], k: int, seed: int
+) -> None:
+    """Only ties at the cut are drawn; sorting everybody by score and draw gives the same list."""
+    score = pd.Series(scores, dtype="float64")
+    person = pd.Series([f"p{row}" for row in range(len(scores))])
+    assume(k <= score.notna().sum())
+    selected, ties = highest(score, person, k, seed)
+    key = seed.to_bytes(8, "big")
+    draw = [
+        blake2b(f"p{row}\0{row}".encode(), key=key, digest_size=8).digest()
+        for row in range(len(scores))
+    ]
+    known = [row for row in range(len(scores)) if not np.isnan(score[row])]
+    order = sorted(known, key=lambda row: (-score[row], draw[row]))
+    assert set(np.flatnonzero(selected)) == set(order[:k])
+    assert ties.unscored == len(scores) - len(known)
+
+
+@pytest.mark.parametrize(
+    ("scores", "probable"),
+    [
+        (["0.1", "0.9", ""], True),
+        (["0", "0.5", "1"], True),
+        (["0", "1", "1"], False),  # decisions
+        (["0.1", "1.1", "0.5"], False),
+        (["-1", "0.5", "0.5"], False),
+    ],
+)
+def test_scores_from_0_to_1_are_probabilities_too(
+    tmp_path: Path, scores: list[str], probable: bool
+) -> None:
+    rows = "".join(f"{row % 2},1,u,{score}\n" for row, score in enumerate(scores))
+    table = given(tmp_path, f"y,s,g,p\n{rows}", score="p").table
+    assert ("probability" in table) is probable
