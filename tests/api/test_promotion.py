@@ -519,6 +519,24 @@ def test_s11_nothing_is_scored_after_the_shorter_waiver(
 
 
 @pytest.mark.safeguard
+def test_s11_a_service_may_shorten_waivers_and_not_do_away_with_their_end(
+    proposed: Trained, command: Command
+) -> None:
+    unassessed(proposed)
+    settings = proposed.folder / "settings.toml"
+    written = settings.read_text(encoding="utf-8")
+    asked = ("approve", proposed.chosen, "--by", "anne", "--reason", "lu", "--waive-unassessed")
+    for days in ("367", "0", '"never"'):
+        settings.write_text(f"waiver_days = {days}\n{written}", encoding="utf-8")
+        assert "waiver_days" in refused(command, proposed, *asked)
+    settings.write_text(f"waiver_days = 30\n{written}", encoding="utf-8")
+    assert "1 to 30 days" in refused(command, proposed, *asked, "--waive-days", "31")
+    assert command(proposed, *asked).status == 0
+    (*_, until) = proposed.rows()["votes"][0]
+    assert until == str(proposed.home.today() + timedelta(days=30))
+
+
+@pytest.mark.safeguard
 def test_s11_two_members_who_waive_again_need_no_other_audit(
     proposed: Trained, command: Command
 ) -> None:

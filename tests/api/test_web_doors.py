@@ -190,7 +190,7 @@ def test_every_refusal_a_door_can_meet_has_its_answer():
             if ours and error.__module__ == module.__name__:
                 assert fault_of(error("x")).status != 500, error
     votes = {"NoSuchModel", "VoteOutOfOrder", "AuditMissing", "CannotApproveFailedAudit"}
-    votes |= {"WaiverMissing", "AlreadyVoted"}
+    votes |= {"WaiverMissing", "WaiverTooLong", "AlreadyVoted"}
     votes |= {"AuditOutdated", "PromotionMismatch", "NotInJournal"}
     assert votes <= {error.__name__ for error in FAULTS if error.__module__ == committee.__name__}
 
