@@ -241,10 +241,10 @@ def _label(pen: Pen, card: LabelCard | None) -> Iterator[doc.Section]:
                     (
                         _group(pen, line.attribute, line.value),
                         pen.number(line.persons),
-                        _days(pen, line.median_days, withheld=line.persons is None),
+                        _days(pen, line.median_days, withheld=card.median_days is not None),
                         pen.shown(
                             pen.percent(line.late_share),
-                            withheld=line.late_share is None and line.persons is None,
+                            withheld=line.late_share is None and card.late_share is not None,
                         ),
                     )
                     for line in card.groups
@@ -302,10 +302,12 @@ def _proxies(pen: Pen, proxies: tuple[Proxy, ...], titles: Titles) -> Iterator[d
                 ),
                 pen.say(
                     "Point et barre : tous les faits ensemble, sur des personnes tenues à l'écart "
-                    "de l'ajustement, avec l'intervalle à 95 %. Losange : l'estimation du modèle "
-                    "seule. Trait vertical : le hasard.",
+                    "de l'ajustement, avec l'intervalle à 95 %. Trait vertical : le hasard. "
+                    "Losange : l'estimation du modèle seule ; à droite du trait elle est plus "
+                    "haute dans le groupe, à gauche plus basse.",
                     "Dot and bar: all facts together, on persons kept out of the fit, with the 95% "
-                    "interval. Diamond: the model's estimate alone. Upright line: chance.",
+                    "interval. Upright line: chance. Diamond: the model's estimate alone; right "
+                    "of the line it is higher in the group, left of it lower.",
                 ),
             ),
             doc.Table(
@@ -418,7 +420,7 @@ def _stability(pen: Pen, stability: Stability | None) -> Iterator[doc.Section]:
                     "Une liste stable n'est pas pour autant une liste juste.",
                     f"The model was fitted {bags} times, each time without one part of the "
                     "persons. What does not stay depends on who happened to be in the data. A "
-                    "stable list is not for that a just one.",
+                    "stable list is not thereby a fair one.",
                 )
             ),
             doc.Facts(tuple(facts)),
@@ -433,9 +435,11 @@ def _drift(pen: Pen, drift: Drift | None, titles: Titles) -> Iterator[doc.Sectio
     rest = len(drift.features) - len(shown)
     caption = pen.say(
         f"Indice de déplacement : moins de {pen.decimal(LITTLE, 1)}, peu ; plus de "
-        f"{pen.decimal(MUCH, 2)}, beaucoup.",
+        f"{pen.decimal(MUCH, 2)}, beaucoup. Par hasard : ce qu'il atteint une fois sur vingt avec "
+        "autant de personnes quand rien ne bouge.",
         f"Index of displacement: below {pen.decimal(LITTLE, 1)}, little; above "
-        f"{pen.decimal(MUCH, 2)}, much.",
+        f"{pen.decimal(MUCH, 2)}, much. By chance: what it reaches one time in twenty with as "
+        "many persons when nothing moves.",
     )
     if rest:
         others = pen.count(rest, ("autre fait", "autres faits"), ("other fact", "other facts"))
@@ -486,13 +490,15 @@ def _drift(pen: Pen, drift: Drift | None, titles: Titles) -> Iterator[doc.Sectio
                         (
                             doc.Column(pen.say("Fait", "Fact")),
                             doc.Column(pen.say("Indice", "Index"), number=True),
+                            doc.Column(pen.say("Par hasard", "By chance"), number=True),
                             doc.Column(pen.say("A bougé", "Moved")),
                         ),
                         tuple(
                             (
                                 titles.get(line.column, line.title),
                                 pen.decimal(line.psi, 2),
-                                _moved(pen, line.psi),
+                                pen.decimal(line.chance, 2),
+                                _moved(pen, line.psi, line.chance),
                             )
                             for line in shown
                         ),
@@ -639,17 +645,23 @@ def _human(pen: Pen, human: HumanSide) -> doc.Section:
         (
             human.yielded,
             pen.say("Avis « plutôt non », puis une proposition", "View “rather no”, then an offer"),
-            pen.say("le signal a pu l'emporter", "the signal may have prevailed"),
+            pen.say("parmi les signaux décidés", "among the decided signals"),
         ),
         (
             human.missed,
-            pen.say("Tirées, et qu'il fallait regarder", "Drawn, and worth a look"),
-            pen.say("ce que la liste ne montrait pas", "what the list did not show"),
+            pen.say("Sans signal, mais à regarder", "Without a signal, yet worth a look"),
+            pen.say(
+                "d'après les tirages, chacun compté selon sa chance d'être tiré",
+                "from the draws, each counted by its chance of being drawn",
+            ),
         ),
         (
             human.self_opened,
             pen.say("Ouvertes par les équipes", "Opened by the teams"),
-            pen.say("et suivies d'une proposition", "and followed by an offer"),
+            pen.say(
+                "et suivies d'une proposition ; ne dit rien des autres",
+                "and followed by an offer; says nothing of others",
+            ),
         ),
     ]
     blocks: list[doc.Block] = [
@@ -700,17 +712,24 @@ def _human(pen: Pen, human: HumanSide) -> doc.Section:
                     f"Ce que les équipes en ont fait : {said}.", f"What the teams did: {said}."
                 ),
                 pen.say(
-                    "Parts et intervalles exacts à 95 %. Deux premières lignes : si les avis "
-                    "étaient donnés au hasard, elles se ressembleraient.",
-                    "Shares with exact 95% intervals. The first two rows would be alike if views "
-                    "were given at random.",
+                    "Parts et intervalles à 95 %, qui tiennent compte de ce qu'un même éducateur "
+                    "voit plusieurs personnes. Les avis des deux premières lignes ont été donnés "
+                    "sans savoir s'il y avait un signal : plus elles s'écartent, plus la liste "
+                    "choisit ce que les équipes auraient choisi.",
+                    "Shares and 95% intervals, which allow for one educator seeing several "
+                    "persons. The views of the first two rows were given without knowing whether "
+                    "there was a signal: the further apart they are, the more the list chooses "
+                    "what the teams would have chosen.",
                 ),
             )
         )
     blocks.append(
         doc.Table(
             pen.say("Avis et décisions", "Views and decisions"),
-            pen.say("Les mêmes parts, comptées.", "The same shares, counted."),
+            pen.say(
+                "Les mêmes parts, comptées en personnes, chacune une fois.",
+                "The same shares, counted in persons, each once.",
+            ),
             (
                 doc.Column(pen.say("Quoi", "What")),
                 doc.Column(pen.say("À lire ainsi", "Read as")),
@@ -741,10 +760,12 @@ def _human_groups(pen: Pen, groups: tuple[HumanGroup, ...]) -> Iterator[doc.Tabl
         yield doc.Table(
             pen.say(f"Étape par étape, {attribute}", f"Step by step, {attribute}"),
             pen.say(
-                "D'abord la part montrée parmi les personnes accompagnées, puis, parmi les "
-                "situations montrées, ce qui en a été fait ; intervalles exacts à 95 %.",
-                "First the share shown among the persons accompanied, then, among the situations "
-                "shown, what was done; exact 95% intervals.",
+                "D'abord la part de celles dont un signal a été montré, parmi les personnes "
+                "accompagnées ; puis, parmi celles-ci, ce qui en a été fait ; enfin la part "
+                "acceptée, parmi celles qui ont répondu à une proposition. Intervalles à 95 %.",
+                "First the share of those of whom a signal was shown, among the persons "
+                "accompanied; then, among these, what was done; last the share accepted, among "
+                "those who answered an offer. 95% intervals.",
             ),
             (
                 doc.Column(pen.say("Groupe", "Group")),
@@ -812,8 +833,8 @@ def _days(pen: Pen, days: float | None, *, withheld: bool = False) -> str:
     return f"{text} {DAYS[0 if pen.language == 'fr' else 1][plural]}"
 
 
-def _moved(pen: Pen, psi: float) -> str:
-    if psi < LITTLE:
+def _moved(pen: Pen, psi: float, chance: float = 0.0) -> str:
+    if psi < max(LITTLE, chance):
         return pen.say("peu", "little")
     return pen.say("beaucoup", "much") if psi > MUCH else pen.say("un peu", "somewhat")
 

@@ -134,7 +134,7 @@ def findings(pen: Pen, result: AuditResult) -> Iterator[doc.Section]:
                         "montre la part rapprochée de celle de tous, d'autant plus qu'il y a peu "
                         "de personnes derrière. Elle se lit avec moins d'illusions que le point.",
                         "A group may be found less often where two attributes meet without being "
-                        "so in either. Groups are small there: the diamond shows the share drawn "
+                        "so in either. Groups are small there: the diamond shows the share shrunk "
                         "towards that of everybody, the more the fewer persons stand behind it. "
                         "It misleads less than the dot.",
                     )
@@ -306,7 +306,10 @@ def _shares(pen: Pen, gate: Finding) -> doc.Figure:
         + ("" if mark.low is None else f" ({pen.share_range(mark.low, mark.high)})")
         for mark in marks
     )
-    diamond = pen.say(" Losange : part rapprochée de celle de tous.", " Diamond: drawn share.")
+    diamond = pen.say(
+        " Losange : part rapprochée de celle de tous.",
+        " Diamond: share shrunk towards that of everybody.",
+    )
     apart = pen.say(
         " Point creux ou absent : moins de 30 personnes ayant connu l'issue, groupe hors "
         "comparaison.",
@@ -398,7 +401,7 @@ def _groups(pen: Pen, finding: Finding) -> doc.Table:
         doc.Column(pen.say("dont avec l'issue", "of them with the outcome"), number=True),
         doc.Column(metric.name, number=True),
         doc.Column(pen.say("Intervalle à 95 %", "95% interval"), number=True),
-        *([doc.Column(pen.say("Rapprochée", "Drawn"), number=True)] if shrunk else []),
+        *([doc.Column(pen.say("Rapprochée", "Shrunk"), number=True)] if shrunk else []),
         doc.Column(pen.say("Écart aux autres, en points", "From the others, points"), number=True),
     ]
     return doc.Table(
