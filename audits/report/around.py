@@ -1,4 +1,4 @@
-"""What surrounds the findings: data, labels, proxies, stability, drift, trade-offs, people.
+"""What surrounds the findings: data, labels, proxies, stability, drift, and the rest in order.
 
 Each part is written only where there is something to tell, with one sentence on how to read
 it and what it cannot say.
@@ -6,28 +6,24 @@ it and what it cannot say.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 from audits.report import document as doc
 from audits.report import pictures
 from audits.report.context import AuditContext
+from audits.report.decisions import decisions
 from audits.report.first_page import named
 from audits.report.numbers import MARKS, NONE
 from audits.report.pen import Pen
+from audits.report.trade_offs import trade_offs
 from audits.surroundings import (
     DataSheet,
     Drift,
-    HumanGroup,
-    HumanSide,
     LabelCard,
     MissingProxy,
     Proxy,
-    ShareLine,
     Stability,
     Surroundings,
-    TradeOff,
-    TradeOffPoint,
 )
 
 DAYS = (("jour", "jours"), ("day", "days"))
@@ -43,16 +39,6 @@ MOST_SHIFTS = 12
 
 LITTLE, MUCH = 0.1, 0.25
 """Population stability indices that are said to be little, and much."""
-
-ALARMS = {
-    "agrees_with_everything": (
-        "Presque tous les signaux décidés ont été suivis (au moins 95 %) : on ne peut plus "
-        "distinguer un accord d'une habitude. Le comité devrait en parler avec les équipes.",
-        "Nearly all decided signals were followed (at least 95%): agreement and habit can no "
-        "longer be told apart. The committee should talk about it with the teams.",
-    ),
-}
-"""What the keys of :class:`audits.surroundings.HumanSide` say."""
 
 
 def around(pen: Pen, told: Surroundings, context: AuditContext) -> Iterator[doc.Section]:
@@ -74,9 +60,9 @@ def around(pen: Pen, told: Surroundings, context: AuditContext) -> Iterator[doc.
             pen.say("Ce qui tient et ce qui bouge", "What holds and what moves"), tuple(steady)
         )
     if told.trade_offs:
-        yield _trade_offs(pen, told.trade_offs)
+        yield trade_offs(pen, told.trade_offs)
     if told.human is not None:
-        yield _human(pen, told.human)
+        yield decisions(pen, told.human)
 
 
 def _data(pen: Pen, sheet: DataSheet | None) -> Iterator[doc.Section]:
@@ -509,309 +495,6 @@ def _drift(pen: Pen, drift: Drift | None, titles: Titles) -> Iterator[doc.Sectio
             ),
         ),
     )
-
-
-def _trade_offs(pen: Pen, trade_offs: tuple[TradeOff, ...]) -> doc.Section:
-    blocks: list[doc.Block] = [
-        doc.Paragraph(
-            pen.say(
-                "L'audit a essayé d'apprendre d'autres modèles en leur demandant de repérer "
-                "également les groupes. Chaque point est un essai : plus à gauche, plus égal ; "
-                "plus haut, plus de situations repérées en tout. Aucun n'est proposé à la place du "
-                "modèle : les apprendre demande de lire l'attribut, ce que l'apprentissage n'a pas "
-                "le droit de faire. L'image dit seulement si l'égalité aurait un prix.",
-                "The audit tried to fit other models that were asked to find the groups equally. "
-                "Each dot is a trial: further left, more equal; higher up, more situations found "
-                "in all. None is offered in place of the model: fitting one takes reading the "
-                "attribute, which the training may not do. The picture only says whether equality "
-                "would have a price.",
-            )
-        )
-    ]
-    for trade_off in trade_offs:
-        blocks += _trade_off(pen, trade_off)
-    return doc.Section(
-        pen.say("Ce que coûterait l'égalité", "What equality would cost"), tuple(blocks)
-    )
-
-
-def _trade_off(pen: Pen, trade_off: TradeOff) -> Iterator[doc.Block]:
-    methods = list(dict.fromkeys(p.method for p in trade_off.points if not (p.model or p.free)))
-    gaps = [point.gap for point in trade_off.points]
-    recalls = [point.recall for point in trade_off.points]
-    sign = MARKS[pen.language][2]
-    across = pictures.share_axis([*gaps, 0.05], "")
-    # Twentieths: recall moves little where gaps move much.
-    low, high = math.floor(20 * min(recalls)), math.ceil(20 * max(recalls))
-    high = max(high, low + 1)
-    up = pictures.Axis(
-        low / 20, high / 20, tuple((n / 20, f"{5 * n}{sign}") for n in range(low, high + 1))
-    )
-    spots = [
-        pictures.Spot(p.gap, p.recall, _spot(p, methods), _spot_label(pen, p))
-        for p in sorted(trade_off.points, key=lambda p: (p.model, p.free))
-    ]
-    said = "; ".join(
-        f"{_point_name(pen, p)} {pen.percent(p.recall)}, {pen.in_points(p.gap)}"
-        for p in trade_off.points
-    )
-    shapes = ", ".join(
-        f"{method} ({_SHAPE_NAMES[pen.language][i % 2]})" for i, method in enumerate(methods)
-    )
-    yield doc.Figure(
-        pictures.scatter(
-            spots,
-            across,
-            up,
-            across_name=pen.say("plus grand écart, en points →", "largest gap, points →"),
-            up_name=pen.say("↑ part repérée, tous groupes", "↑ share found, all groups"),
-        ),
-        pen.say(
-            f"Part repérée et plus grand écart selon {trade_off.attribute} : {said}.",
-            f"Share found and largest gap by {trade_off.attribute}: {said}.",
-        ),
-        pen.say(
-            f"Attribut {pen.quoted(trade_off.attribute)}. Essais : {shapes}.",
-            f"Attribute {pen.quoted(trade_off.attribute)}. Trials: {shapes}.",
-        ),
-    )
-    yield doc.Fold(
-        pen.say(
-            f"Les essais pour {pen.quoted(trade_off.attribute)} en chiffres",
-            f"The trials for {pen.quoted(trade_off.attribute)} in figures",
-        ),
-        (
-            doc.Table(
-                pen.say("Essais", "Trials"),
-                pen.say(
-                    "Chaque essai, dans l'ordre de sa contrainte.", "Each trial, by constraint."
-                ),
-                (
-                    doc.Column(pen.say("Essai", "Trial")),
-                    doc.Column(pen.say("Contrainte", "Constraint"), number=True),
-                    doc.Column(pen.say("Part repérée", "Share found"), number=True),
-                    doc.Column(pen.say("Plus grand écart, en points", "Largest gap, points"), True),
-                ),
-                tuple(
-                    (
-                        _point_name(pen, p),
-                        NONE if p.model or p.free else pen.decimal(p.strength, 3),
-                        pen.percent(p.recall),
-                        pen.points(p.gap),
-                    )
-                    for p in trade_off.points
-                ),
-            ),
-        ),
-    )
-
-
-_SHAPE_NAMES = {"fr": ("ronds", "carrés"), "en": ("dots", "squares")}
-
-
-def _spot(point: TradeOffPoint, methods: list[str]) -> str:
-    if point.model or point.free:
-        return "diamond" if point.model else "circle"
-    return ("circle", "square")[methods.index(point.method) % 2]
-
-
-def _spot_label(pen: Pen, point: TradeOffPoint) -> str:
-    if point.model:
-        return pen.say("le modèle audité", "the audited model")
-    return pen.say("sans contrainte", "no constraint") if point.free else ""
-
-
-def _point_name(pen: Pen, point: TradeOffPoint) -> str:
-    return _spot_label(pen, point) or point.method
-
-
-def _human(pen: Pen, human: HumanSide) -> doc.Section:
-    names = [
-        (
-            human.with_signal,
-            pen.say("Avis « plutôt oui », avec signal", "View “rather yes”, with a signal"),
-            pen.say("avant de l'avoir vu", "before it was seen"),
-        ),
-        (
-            human.without_signal,
-            pen.say("Avis « plutôt oui », tirage", "View “rather yes”, drawn"),
-            pen.say("situations tirées au hasard", "situations drawn at random"),
-        ),
-        (
-            human.followed,
-            pen.say("Signaux suivis", "Signals followed"),
-            pen.say("parmi les signaux décidés", "among the decided signals"),
-        ),
-        (
-            human.yielded,
-            pen.say("Avis « plutôt non », puis une proposition", "View “rather no”, then an offer"),
-            pen.say("parmi les signaux décidés", "among the decided signals"),
-        ),
-        (
-            human.missed,
-            pen.say("Sans signal, mais à regarder", "Without a signal, yet worth a look"),
-            pen.say(
-                "d'après les tirages, chacun compté selon sa chance d'être tiré",
-                "from the draws, each counted by its chance of being drawn",
-            ),
-        ),
-        (
-            human.self_opened,
-            pen.say("Ouvertes par les équipes", "Opened by the teams"),
-            pen.say(
-                "et suivies d'une proposition ; ne dit rien des autres",
-                "and followed by an offer; says nothing of others",
-            ),
-        ),
-    ]
-    blocks: list[doc.Block] = [
-        doc.Paragraph(
-            pen.say(
-                "Un modèle qui passe sur le papier peut échouer à l'usage. Voici ce que les "
-                "équipes ont fait de ce qui leur a été montré. Le tirage au hasard dit ce que la "
-                "liste manque selon l'avis des éducateurs, non ce qui serait arrivé sans aide ; "
-                "peu de tirages donnent de larges intervalles. Aucun chiffre ne porte sur une "
-                "seule personne des équipes.",
-                "A model that passes on paper may not hold in use. This is what the teams did with "
-                "what was put before them. The random draw says what the list misses in the "
-                "educators' view, not what would have come without help; few draws give wide "
-                "intervals. No figure is about a single member of a team.",
-            )
-        ),
-        doc.Facts(
-            (
-                (pen.say("Situations", "Situations"), pen.number(human.situations)),
-                (pen.say("Personnes", "Persons"), pen.number(human.persons)),
-                (pen.say("Éducateurs", "Educators"), pen.number(human.educators)),
-            )
-        ),
-        *(
-            doc.Paragraph(pen.say(*ALARMS[key]), lead=pen.say("À voir.", "To look at."))
-            for key in human.alarms
-        ),
-    ]
-    marks = [
-        pictures.Mark(name, _share_text(pen, line), line.share, line.low, line.high)
-        for line, name, _ in names
-    ]
-    said = "; ".join(
-        f"{mark.label} {mark.text}"
-        + ("" if mark.low is None else f" ({pen.share_range(mark.low, mark.high)})")
-        for mark in marks
-    )
-    if any(mark.at is not None for mark in marks):
-        blocks.append(
-            doc.Figure(
-                pictures.dots(
-                    marks,
-                    pictures.share_axis(
-                        [line.high for line, _, _ in names], MARKS[pen.language][2]
-                    ),
-                ),
-                pen.say(
-                    f"Ce que les équipes en ont fait : {said}.", f"What the teams did: {said}."
-                ),
-                pen.say(
-                    "Parts et intervalles à 95 %, qui tiennent compte de ce qu'un même éducateur "
-                    "voit plusieurs personnes. Les avis des deux premières lignes ont été donnés "
-                    "sans savoir s'il y avait un signal : plus elles s'écartent, plus la liste "
-                    "choisit ce que les équipes auraient choisi.",
-                    "Shares and 95% intervals, which allow for one educator seeing several "
-                    "persons. The views of the first two rows were given without knowing whether "
-                    "there was a signal: the further apart they are, the more the list chooses "
-                    "what the teams would have chosen.",
-                ),
-            )
-        )
-    blocks.append(
-        doc.Table(
-            pen.say("Avis et décisions", "Views and decisions"),
-            pen.say(
-                "Les mêmes parts, comptées en personnes, chacune une fois.",
-                "The same shares, counted in persons, each once.",
-            ),
-            (
-                doc.Column(pen.say("Quoi", "What")),
-                doc.Column(pen.say("À lire ainsi", "Read as")),
-                doc.Column(pen.say("Comptées", "Counted"), number=True),
-                doc.Column(pen.say("Part", "Share"), number=True),
-                doc.Column(pen.say("Intervalle à 95 %", "95% interval"), number=True),
-            ),
-            tuple(
-                (
-                    name,
-                    note,
-                    _counted(pen, line),
-                    _share_text(pen, line),
-                    pen.share_range(line.low, line.high),
-                )
-                for line, name, note in names
-            ),
-        )
-    )
-    blocks += _human_groups(pen, human.groups)
-    return doc.Section(
-        pen.say("Ce que les équipes en ont fait", "What the teams did with it"), tuple(blocks)
-    )
-
-
-def _human_groups(pen: Pen, groups: tuple[HumanGroup, ...]) -> Iterator[doc.Table]:
-    for attribute in dict.fromkeys(group.attribute for group in groups):
-        yield doc.Table(
-            pen.say(f"Étape par étape, {attribute}", f"Step by step, {attribute}"),
-            pen.say(
-                "D'abord la part de celles dont un signal a été montré, parmi les personnes "
-                "accompagnées ; puis, parmi celles-ci, ce qui en a été fait ; enfin la part "
-                "acceptée, parmi celles qui ont répondu à une proposition. Intervalles à 95 %.",
-                "First the share of those of whom a signal was shown, among the persons "
-                "accompanied; then, among these, what was done; last the share accepted, among "
-                "those who answered an offer. 95% intervals.",
-            ),
-            (
-                doc.Column(pen.say("Groupe", "Group")),
-                doc.Column(pen.say("Personnes", "Persons"), number=True),
-                doc.Column(pen.say("Montrées", "Shown"), number=True),
-                doc.Column(pen.say("Signal suivi", "Followed"), number=True),
-                doc.Column(pen.say("Signal écarté", "Dismissed"), number=True),
-                doc.Column(pen.say("Proposition", "Offer"), number=True),
-                doc.Column(pen.say("Acceptée", "Accepted"), number=True),
-            ),
-            tuple(
-                (
-                    named(pen, group.value),
-                    pen.number(group.persons),
-                    *(
-                        _with_interval(pen, line)
-                        for line in (
-                            group.shown,
-                            group.agreed,
-                            group.dismissed,
-                            group.offered,
-                            group.accepted,
-                        )
-                    ),
-                )
-                for group in groups
-                if group.attribute == attribute
-            ),
-        )
-
-
-def _share_text(pen: Pen, line: ShareLine) -> str:
-    return pen.shown(pen.percent(line.share), withheld=line.share is None)
-
-
-def _counted(pen: Pen, line: ShareLine) -> str:
-    if line.counted is None or line.of is None:
-        return pen.not_shown
-    return pen.out_of(line.counted, line.of)
-
-
-def _with_interval(pen: Pen, line: ShareLine) -> str:
-    if line.share is None or line.low is None or line.high is None:
-        return _share_text(pen, line)
-    share, low, high = (round(value, 2) for value in (line.share, line.low, line.high))
-    return f"{pen.percent(share)} ({pen.to(pen.points(low), pen.points(high))})"
 
 
 def _group(pen: Pen, attribute: str, value: str) -> str:

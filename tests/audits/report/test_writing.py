@@ -14,8 +14,10 @@ import pytest
 
 from audits.engine import METRICS
 from audits.records import Verdict
+from audits.report.closing import LIMITS
 from audits.report.composing import compose
 from audits.report.context import AuditContext
+from audits.report.decisions import ALARMS
 from audits.report.document import Block, Document, Fold, Section, Table
 from audits.report.schema import schema
 from audits.report.writing import PAGES, PRINTS, report_hash, write_report
@@ -188,8 +190,6 @@ def test_words_to_avoid_are_in_no_sentence_of_ours() -> None:
                     assert avoided.search(text) is None, (path.name, text)
                 said += 1
     assert said > 200
-    from audits.report.around import ALARMS  # noqa: PLC0415
-    from audits.report.closing import LIMITS  # noqa: PLC0415
 
     for french, english in ALARMS.values():
         assert not AVOIDED.search(french)
