@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from api.audit_context import describe_audit
 from api.audit_surroundings import surroundings_of
 from api.gate import MEASURES, check_assessment, check_protocol, file_hash, load_table
 from api.home import Home
+from api.human_side import human_side_of
 from audits.engine import audit_predictions
 from audits.records import AuditResult
 from audits.report.writing import report_hash, write_report
@@ -166,8 +167,11 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
         cohort, scores, protocol.capacity, home.keys.subkey("draw"), version, table.cut
     )
     attributes = home.sensitive.attributes(cohort["person"].tolist(), protocol.audit.attributes)
-    predictions = cohort[["person", "as_of", "label"]].assign(
-        selected=listing.selected, score=scores, **{n: attributes[n] for n in attributes.columns}
+    predictions = cohort[["person", "as_of", "label", "team"]].assign(
+        selected=listing.selected,
+        score=scores,
+        probability=table.calibration.estimates(scores),
+        **{name: attributes[name] for name in attributes.columns},
     )
     progress("resampling persons")
     result = audit_predictions(
@@ -190,12 +194,15 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
         seed=SEED,
         progress=progress,
     )
+    with home.transaction() as session:
+        human = human_side_of(home, session, version, protocol)
     progress("writing the report")
     report = write_report(
         result,
         describe_audit(table, protocol, listing, _measured(home, version)),
         home.report_folder(version),
         written_on=home.today(),
+        surroundings=replace(surroundings, human=human),
     )
     with home.transaction() as session:
         models = committee.models(session, today=home.today())

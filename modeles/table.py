@@ -273,6 +273,14 @@ class Calibration:
         above = np.maximum(scores - self.knot, 0.0)
         return sigmoid(self.slope * scores + self.intercept + self.bend * above)
 
+    def estimates(self, scores: Floats) -> Floats:
+        """Return the estimates of many scores as they are told, within the band, shape (n,)."""
+        at, low, high = np.array(self.band).T
+        told: Floats = np.clip(
+            self.probabilities(scores), np.interp(scores, at, low), np.interp(scores, at, high)
+        )
+        return told
+
     def score(self, probability: float) -> float:
         """Return the score that has this estimate."""
         if not 0 < probability < 1:

@@ -125,6 +125,12 @@ def test_a_fact_that_never_varies_has_one_line() -> None:
     assert level.contribution(np.array([4.0]))[0] == 0.0
 
 
+def test_many_estimates_are_those_of_one_at_a_time() -> None:
+    scores = np.linspace(-6, 6, 50)
+    one_by_one = [table().calibration.probability(float(score))[0] for score in scores]
+    assert table().calibration.estimates(scores) == pytest.approx(one_by_one)
+
+
 def test_an_estimate_lies_in_its_own_band() -> None:
     for score in np.linspace(-6, 2, 30):
         middle, low, high = table().calibration.probability(float(score))
