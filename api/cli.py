@@ -412,6 +412,9 @@ def audit(
         Path | None,
         typer.Option("--report", help="Where the report is written. Default: audit-NAME here."),
     ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of an audit instead.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Audit a model, or anybody's predictions from a file.
@@ -420,6 +423,12 @@ def audit(
     (label_value, score, entity_id); --attributes are named in any case.
     """
     output = Output(as_json=as_json)
+    if schema:
+        from audits.report.schema import schema as audit_schema  # noqa: PLC0415 - only where needed
+
+        plain = audit_schema()
+        output.done(plain, json.dumps(plain, indent=1, ensure_ascii=False))
+        return
     columns: dict[str, Any] = {
         "label": label,
         "selected": selected,
