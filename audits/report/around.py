@@ -74,11 +74,12 @@ def _data(pen: Pen, sheet: DataSheet | None) -> Iterator[doc.Section]:
         (
             doc.Paragraph(
                 pen.say(
-                    "Ce dont le modèle a appris, et ce sur quoi il a été mesuré : des personnes "
-                    "différentes, à des dates postérieures. La fiche dit ce qui a été enregistré, "
-                    "non ce qui s'est passé.",
-                    "What the model learnt from, and what it was measured on: other persons, at "
-                    "later dates. The sheet says what was recorded, not what happened.",
+                    "Ce dont le modèle a appris, et ce sur quoi il a été mesuré : des dates "
+                    "postérieures, et chaque personne estimée par un ajustement qui n'avait pas "
+                    "vu son foyer. La fiche dit ce qui a été enregistré, non ce qui s'est passé.",
+                    "What the model learnt from, and what it was measured on: later dates, and "
+                    "every person estimated by a fit that had not seen their household. The sheet "
+                    "says what was recorded, not what happened.",
                 )
             ),
             doc.Table(
@@ -391,8 +392,13 @@ def _stability(pen: Pen, stability: Stability | None) -> Iterator[doc.Section]:
         again = _per_100(stability.listed_again)
         facts.append(
             (
-                pen.say("Déjà sur la liste à la date d'avant", "On the list at the date before"),
-                pen.say(f"{again} situations listées sur 100", f"{again} of 100 listed situations"),
+                pen.say(
+                    "Places aux mêmes, deux dates de suite", "Places to the same, two dates running"
+                ),
+                pen.say(
+                    f"{again} sur 100, s'il n'y avait pas de pause entre deux signaux",
+                    f"{again} of 100, were there no rest between two signals",
+                ),
             )
         )
     bags = pen.number(stability.bags)

@@ -127,6 +127,7 @@ def stylesheet(palette: Palette, font: str) -> str:
         f"svg .band{{fill:{p.panel}}}"
         f"svg .track{{stroke:{p.line};stroke-width:1}}"
         f"svg .reach{{stroke:{p.toward};stroke-width:5;stroke-linecap:round;stroke-opacity:.45}}"
+        f"svg .thin{{stroke:{p.toward};stroke-width:2.5;stroke-linecap:round;stroke-opacity:.45}}"
         f"svg .dot{{fill:{p.toward};stroke:{p.paper};stroke-width:2}}"
         f"svg .second{{fill:{p.paper};stroke:{p.ink};stroke-width:1.75}}"
         f"svg .hollow{{fill:{p.paper};stroke:{p.toward};stroke-width:2}}"
@@ -214,8 +215,8 @@ def panels(groups: Sequence[Panel], *, most: float, share: str, across: str, up:
         for expected, observed, low, high in group.dots:
             at = place.place(expected)
             if low is not None and high is not None:
-                inside.append(_upright("reach", at, down(low), down(high)))
-            inside.append(_shape("circle", "dot", at, down(observed), 5.5))
+                inside.append(_upright("thin", at, down(low), down(high)))
+            inside.append(_shape("circle", "dot", at, down(observed), 4.5))
         body.append(
             f'<svg x="{x}%" y="{y}" width="48%" height="{_PANEL}" overflow="visible">'
             f"{''.join(inside)}</svg>"
