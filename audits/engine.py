@@ -17,7 +17,7 @@ import pandas as pd
 
 from audits.counts import COUNTED, Floats, Grouping, Ints, Population
 from audits.predictions import checked
-from audits.ranking import Curve, Influences, auc, calibration, calibration_curve
+from audits.ranking import Curve, Influences, ascending, auc, calibration, calibration_curve
 from audits.records import (
     AuditResult,
     CalibrationBin,
@@ -479,15 +479,17 @@ class _Scores:
         kind = population.kind
         if "score" in clean and clean["score"].notna().any():
             score = clean["score"].to_numpy(dtype=np.float64)
-            usable = np.flatnonzero(clean["label"].notna().to_numpy() & np.isfinite(score))
-            order = usable[np.argsort(score[usable], kind="stable")]
+            order = ascending(kind, score)
             for grouping, found in zip(groupings, measures, strict=True):
                 found["auc"] = auc(grouping, kind, score, order)
         if "probability" in clean and clean["probability"].notna().any():
             probability = clean["probability"].to_numpy(dtype=np.float64)
+            order = ascending(kind, probability)
             for grouping, found in zip(groupings, measures, strict=True):
-                found["calibration"] = calibration(grouping, kind, probability)
-            curves = [calibration_curve(one, kind, probability) for one in groupings[:singles]]
+                found["calibration"] = calibration(grouping, kind, probability, order)
+            curves = [
+                calibration_curve(one, kind, probability, order) for one in groupings[:singles]
+            ]
         return cls(groupings, measures, curves)
 
     def additive(self) -> list[tuple[Additive, Influences]]:

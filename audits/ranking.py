@@ -54,6 +54,15 @@ class Influences:
         )
 
 
+def ascending(kind: Ints, score: Floats) -> Ints:
+    """Rows with a known outcome and a score, by score, then by outcome and list.
+
+    Rows that are left tied are alike, so that no sum over them depends on their order.
+    """
+    rows = np.flatnonzero((kind < len(CELLS)) & np.isfinite(score))
+    return rows[np.lexsort((kind[rows], score[rows]))]
+
+
 def auc(grouping: Grouping, kind: Ints, score: Floats, order: Ints) -> Influences:
     """Area under the ROC curve within every group, ties counting one half.
 
@@ -66,7 +75,7 @@ def auc(grouping: Grouping, kind: Ints, score: Floats, order: Ints) -> Influence
     score
         Shape (rows,), the higher the likelier the outcome; NaN where there is none.
     order
-        Rows with a known outcome and a score, in ascending order of score.
+        Rows in :func:`ascending` order of score.
     """
     groups = len(grouping.values)
     positive = kind[order] < POSITIVE
@@ -83,9 +92,11 @@ def auc(grouping: Grouping, kind: Ints, score: Floats, order: Ints) -> Influence
     return _gathered(grouping, order, area[:, None], pull[:, None])
 
 
-def calibration(grouping: Grouping, kind: Ints, probability: Floats) -> Influences:
-    """How much more often the outcome came than was estimated, in every group."""
-    rows = np.flatnonzero((kind < len(CELLS)) & np.isfinite(probability))
+def calibration(grouping: Grouping, kind: Ints, probability: Floats, rows: Ints) -> Influences:
+    """How much more often the outcome came than was estimated, in every group.
+
+    ``rows`` are those in :func:`ascending` order of the estimate.
+    """
     residual = (kind[rows] < POSITIVE) - probability[rows]
     return _mean(grouping, rows, residual, grouping.group[rows], len(grouping.values))
 
@@ -102,9 +113,11 @@ class Curve:
     observed: Influences
 
 
-def calibration_curve(grouping: Grouping, kind: Ints, probability: Floats) -> Curve:
-    """Share of outcomes in bins of the estimate, bins shared by all groups."""
-    rows = np.flatnonzero((kind < len(CELLS)) & np.isfinite(probability))
+def calibration_curve(grouping: Grouping, kind: Ints, probability: Floats, rows: Ints) -> Curve:
+    """Share of outcomes in bins of the estimate, bins shared by all groups.
+
+    ``rows`` are those in :func:`ascending` order of the estimate.
+    """
     p, of_row, groups = probability[rows], grouping.group[rows], len(grouping.values)
     edges = np.unique(np.quantile(p, np.arange(1, BINS) / BINS)) if len(p) else np.empty(0)
     at = np.searchsorted(edges, p, side="right")

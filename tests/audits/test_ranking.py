@@ -42,6 +42,14 @@ def true_auc() -> float:
     return float((rank[label].sum() - n * (n + 1) / 2) / (n * (len(label) - n)))
 
 
+def test_not_the_last_bit_of_a_score_s_measure_hangs_on_the_order_of_rows() -> None:
+    rows = table(np.random.default_rng(3))
+    rows["score"] = rows["score"].round(2)
+    first = assess(rows, attributes=["groupe"], replicates=20).result
+    turned = rows.sample(frac=1, random_state=0)
+    assert assess(turned, attributes=["groupe"], replicates=20).result == first
+
+
 def test_intervals_of_scores_cover_the_truth() -> None:
     truth, rng = true_auc(), np.random.default_rng(0)
     auc, calibrated, apart = [], [], []
