@@ -13,9 +13,9 @@ Westfall & Young (1993), max-T; Holm (1979); DerSimonian & Laird (1986), shrinka
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -26,8 +26,10 @@ Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
 GAUSSIAN = 1.959964
 """A critical value is never below this, so that a group without any spread is not certain."""
+POWER = 0.80
+"""How often the number of persons said to be needed would give an answer."""
 EIGHTY_PERCENT = 1.281552
-"""Two-sided 80% Gaussian quantile, for the number of persons an answer would need."""
+"""Two-sided 80% Gaussian quantile, for that number where there is one gap only."""
 PSEUDO = 2
 """Persons added to each side of a ratio in its variance (Agresti & Coull, for 95%)."""
 
@@ -161,35 +163,35 @@ def means_to_rest(some: Replicated, weight: Floats) -> Replicated:
     return some.each(contrast)
 
 
-def pairs(some: Replicated) -> Replicated:
-    """Every group minus every later one, shape (..., G(G-1)/2)."""
-    first, second = np.array(list(combinations(range(len(some.estimate)), 2))).T
+def pairs(some: Replicated) -> Iterator[Replicated]:
+    """Every group but the last minus each later one, group by group: all at once are too many."""
 
-    def contrast(estimate: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    def contrast(g: int, estimate: Floats, variance: Floats) -> tuple[Floats, Floats]:
         return (
-            estimate[..., first] - estimate[..., second],
-            variance[..., first] + variance[..., second],
+            estimate[..., g, None] - estimate[..., g + 1 :],
+            variance[..., g, None] + variance[..., g + 1 :],
         )
 
-    return some.each(contrast)
+    return (some.each(partial(contrast, g)) for g in range(len(some.estimate) - 1))
 
 
-def _reach(some: Replicated, *, together: bool) -> Floats:
-    """How far the intervals reach: bootstrap-t, one critical value for all or one for each."""
+def _distances(some: Replicated) -> Floats:
+    """How far every replicate is from the estimate, in its own standard errors, (R, G)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.abs(some.drawn - some.estimate) / np.sqrt(some.drawn_variance)
     # A replicate in which a group drew nobody, or nothing that varies, says nothing of it.
-    distance = np.where(np.isfinite(distance), distance, 0.0)
-    if together:
-        distance = distance.max(axis=1, keepdims=True)
-    critical = np.maximum(np.quantile(distance, CONFIDENCE, axis=0), GAUSSIAN)
-    reach: Floats = critical * np.sqrt(some.variance)
-    return reach
+    return np.where(np.isfinite(distance), distance, 0.0)
+
+
+def _critical(distances: Floats) -> Floats:
+    """Bootstrap-t critical values, one for each column of (R, ...) distances."""
+    critical: Floats = np.maximum(np.quantile(distances, CONFIDENCE, axis=0), GAUSSIAN)
+    return critical
 
 
 def intervals(some: Replicated, least: float = 0, most: float = 1) -> Intervals:
     """Each group's own interval, which holds by itself, within the range of the metric."""
-    reach = _reach(some, together=False)
+    reach = _critical(_distances(some)) * np.sqrt(some.variance)
     return Intervals(
         some.estimate,
         np.clip(some.estimate - reach, least, most),
@@ -199,7 +201,7 @@ def intervals(some: Replicated, least: float = 0, most: float = 1) -> Intervals:
 
 def together(some: Replicated) -> Intervals:
     """Intervals of differences that hold all at once (max-T), within [-1, 1]."""
-    reach = _reach(some, together=True)
+    reach = _critical(_distances(some).max(axis=1)) * np.sqrt(some.variance)
     return Intervals(
         some.estimate,
         np.clip(some.estimate - reach, -1, 1),
@@ -224,20 +226,30 @@ def compare(
     tolerance
         Largest accepted gap.
     """
-    between = pairs(groups)
-    distance, reach = np.abs(between.estimate), _reach(between, together=True)
+    gaps, errors, farthest = [], [], np.zeros(len(groups.drawn))
+    for one in pairs(groups):
+        gaps.append(np.abs(one.estimate))
+        errors.append(np.sqrt(one.variance))
+        farthest = np.maximum(farthest, _distances(one).max(axis=1))
+    critical = float(_critical(farthest))
+    distance, reach = np.concatenate(gaps), critical * np.concatenate(errors)
     spread = float(np.mean(groups.variance * persons))
-    critical = float(np.max(reach / np.sqrt(between.variance)))
+    chance = max(float(np.quantile(farthest, POWER)), EIGHTY_PERCENT)
     return Comparison(
         against_rest=together(to_rest),
         gap=float(distance.max()),
         gap_low=float(np.clip(distance - reach, 0, 1).max()),
         gap_high=float(np.clip(distance + reach, 0, 1).max()),
-        persons_needed=persons_needed(tolerance, spread, critical),
+        persons_needed=persons_needed(tolerance, spread, critical, chance),
     )
 
 
-def persons_needed(tolerance: float, spread: float = 0.25, critical: float = GAUSSIAN) -> int:
+def persons_needed(
+    tolerance: float,
+    spread: float = 0.25,
+    critical: float = GAUSSIAN,
+    chance: float = EIGHTY_PERCENT,
+) -> int:
     """Persons per group with whom two equal groups pass four times in five.
 
     Parameters
@@ -248,11 +260,14 @@ def persons_needed(tolerance: float, spread: float = 0.25, critical: float = GAU
         Variance that one person brings; by default the largest a single row can have.
     critical
         Critical value of the simultaneous intervals.
+    chance
+        Standard errors that no gap between equal groups exceeds four times in five: the
+        more groups, the farther apart two of them are.
 
     >>> persons_needed(0.10)
     526
     """
-    return ceil(2 * spread * ((critical + EIGHTY_PERCENT) / tolerance) ** 2)
+    return ceil(2 * spread * ((critical + chance) / tolerance) ** 2)
 
 
 def equality(observed: Floats, dealt: Floats) -> float:
