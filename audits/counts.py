@@ -74,17 +74,17 @@ class Population:
 
     def groups(self, columns: Sequence[str]) -> tuple[Ints, list[str]]:
         """Cross attributes: each row's group, and the groups' names ("femme × oui")."""
-        names = self.values[columns[0]]
-        code = self.codes[columns[0]]
+        code, names = self.codes[columns[0]], self.values[columns[0]]
         for column in columns[1:]:
-            code = code * len(self.values[column]) + self.codes[column]
-            names = [f"{left} × {right}" for left in names for right in self.values[column]]
-        present, dense = _dense(code)
-        unknown = [UNKNOWN in names[value].split(" × ") for value in present]
-        order = sorted(range(len(present)), key=lambda g: (unknown[g], names[present[g]]))
+            across = self.values[column]
+            present, code = _dense(code * len(across) + self.codes[column])
+            left, right = present // len(across), present % len(across)
+            names = [f"{names[x]} × {across[y]}" for x, y in zip(left, right, strict=True)]
+        unknown = [UNKNOWN in name.split(" × ") for name in names]
+        order = sorted(range(len(names)), key=lambda g: (unknown[g], names[g]))
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
-        return rank[dense], [names[present[g]] for g in order]
+        return rank[code], [names[g] for g in order]
 
     def without(self, rows: npt.NDArray[np.bool_]) -> Population:
         """Leave some rows out; persons and values left without any row go too."""

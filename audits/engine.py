@@ -7,6 +7,7 @@ metrics are reported beside it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -55,12 +56,18 @@ ENOUGH = 30
 """Persons in the denominator (with the outcome, for recall) below whom nothing is said."""
 DRAWN = tuple(metric for metric in COUNTED if metric != MIRROR)
 """The false negative rate mirrors the recall: drawn anew it would contradict it by a hair."""
+MOST_GROUPS = 1000
+"""Groups of one attribute or intersection; more would be a name, not a group."""
 TEAM_REPLICATES = 200
 """Replicates where one team is left out: a look at how much hangs on it, not a verdict."""
 
 
 class NothingToAudit(RebondError):
     """No attribute is configured, so that an audit would pass by looking at nothing."""
+
+
+class IndistinctGroups(RebondError):
+    """Groups cannot be told apart by name, or are too many to be groups at all."""
 
 
 class InvalidTolerance(RebondError):
@@ -96,7 +103,7 @@ def audit_predictions(
 
     Raises
     ------
-    NothingToAudit, UnknownColumn, InvalidPredictions
+    NothingToAudit, UnknownColumn, IndistinctGroups, InvalidPredictions
         If the question or the table is not what was expected.
     """
     assessed = assess(
@@ -140,9 +147,10 @@ def assess(
     columns = list(dict.fromkeys([*attributes, *chain.from_iterable(intersections)]))
     clean = checked(table, columns)
     population = Population.of(clean, columns)
-    singles = [Grouping.of(population, (name,)) for name in dict.fromkeys(attributes)]
-    crossed = [Grouping.of(population, tuple(names)) for names in intersections]
-    groupings = [*singles, *crossed]
+    singles = dict.fromkeys((name,) for name in attributes)
+    crossed = dict.fromkeys(tuple(dict.fromkeys(names)) for names in intersections)
+    groupings = [Grouping.of(population, names) for names in singles | crossed]
+    _distinguishable(groupings)
     scores = _Scores.of(clean, population, groupings, len(singles))
     drawn, added = resample(
         groupings,
@@ -186,6 +194,25 @@ def assess(
         teams=_without_each_team(clean, population, findings, tolerance, seed),
     )
     return Assessed(result, population, tuple(groupings))
+
+
+def _distinguishable(groupings: Sequence[Grouping]) -> None:
+    """Refuse tables with one name, and those that are no groups but nearly a name a person."""
+    for names, what in [
+        ([one.name for one in groupings], "attributes and intersections"),
+        *((one.values, f"groups of {one.name!r}") for one in groupings),
+    ]:
+        name, times = Counter(names).most_common(1)[0]
+        if times > 1:
+            raise IndistinctGroups(
+                f"Two {what} would both be called {name!r}; rename one, without ' × '."
+            )
+    for one in groupings:
+        if len(one.values) > MOST_GROUPS:
+            raise IndistinctGroups(
+                f"{one.name!r} has {len(one.values)} groups; expected at most {MOST_GROUPS}: "
+                "gather its values into fewer."
+            )
 
 
 def _p_values(groupings: Sequence[Grouping], *, seed: int, replicates: int) -> list[float | None]:

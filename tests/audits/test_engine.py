@@ -20,8 +20,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
-from audits.engine import InvalidTolerance, NothingToAudit, assess, audit_predictions
-from audits.predictions import InvalidPredictions, UnknownColumn
+from audits.counts import Population
+from audits.engine import (
+    IndistinctGroups,
+    InvalidTolerance,
+    NothingToAudit,
+    assess,
+    audit_predictions,
+)
+from audits.predictions import InvalidPredictions, UnknownColumn, checked
 from audits.records import AuditResult, Finding, Verdict
 from tests.audits.tables import histories, people
 
@@ -345,6 +352,42 @@ def test_what_was_not_asked_or_cannot_be_read_is_refused_by_name() -> None:
         audit_predictions(
             table.assign(person="p", as_of=pd.Timestamp("2025-01-06")), attributes=["groupe"]
         )
+
+
+def test_groups_that_cannot_be_told_apart_are_refused_before_anything_is_drawn() -> None:
+    table = people([30, 30], [0.5, 0.5], rng=np.random.default_rng(0))
+    with pytest.raises(IndistinctGroups, match="at most 1000"):
+        many = pd.concat([table] * 5).assign(person=range(1200), nom=range(1200))
+        audit_predictions(many, attributes=["nom", "groupe"])
+    halves = np.arange(len(table)) % 2 == 0
+    doubled = table.assign(a=np.where(halves, "x", "x × y"), b=np.where(halves, "y × z", "z"))
+    with pytest.raises(IndistinctGroups, match="'x × y × z'"):
+        audit_predictions(doubled, attributes=["a"], intersections=[["a", "b"]])
+    with pytest.raises(IndistinctGroups, match="'a × b'"):
+        audit_predictions(
+            doubled.assign(**{"b": "u", "a × b": "v"}),
+            attributes=["a × b"],
+            intersections=[["a", "b"]],
+        )
+
+
+def test_crossing_many_values_takes_only_the_groups_there_are() -> None:
+    table = people([90, 90], [0.5, 0.5], rng=np.random.default_rng(0))
+    columns = {f"c{column}": np.arange(len(table)) for column in range(8)}
+    crossed = Population.of(checked(table.assign(**columns), list(columns)), list(columns)).groups(
+        list(columns)
+    )
+    assert len(crossed[1]) == len(table)
+
+
+def test_an_intersection_named_twice_is_tested_once() -> None:
+    table = histories(300, 3, rng=np.random.default_rng(6))
+    asked = {"attributes": ["genre", "interprete"], "replicates": 20}
+    once = audit_predictions(table, **asked, intersections=[["genre", "interprete"]])
+    twice = audit_predictions(
+        table, **asked, intersections=[["genre", "interprete"], ["genre"], ["genre", "interprete"]]
+    )
+    assert twice == once
 
 
 @pytest.mark.skipif(not COMPAS.exists(), reason="needs ../shared/data/compas, absent here")
