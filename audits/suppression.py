@@ -6,11 +6,18 @@ first could be computed back, from the total or from the tables of other attribu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 K = 11
 """The smallest number of persons that is ever shown."""
+
+Floats = npt.NDArray[np.float64]
+
+_ROUNDING = 1e-6
+"""Relative size below which a difference is rounding."""
 
 _TRIED = 24
 """Candidates for a further count that are looked at; the smallest ones."""
@@ -46,10 +53,10 @@ def withheld(
         (C,) true where the count must not be shown.
     """
     hidden = small.copy()
-    rows = np.vstack([made_of, np.ones((1, made_of.shape[1]))])
-    products = rows @ rows.T
+    rows = _coordinates(np.vstack([made_of, np.ones((1, made_of.shape[1]))]))
+    shown = _Shown.of(rows, hidden)
     while True:
-        recoverable = _recoverable(products, hidden)
+        recoverable = hidden & shown.tell()
         open_tables = [
             name
             for name in np.unique(table[hidden])
@@ -57,32 +64,78 @@ def withheld(
         ]
         candidates = [np.flatnonzero((table == name) & ~hidden) for name in open_tables]
         further = next((some for some in candidates if len(some)), None)
-        if further is None:
+        if further is not None:
+            tried = further[np.argsort(counts[further], kind="stable")][:_TRIED]
+            one = int(tried[int(np.argmin(shown.left(recoverable, tried)))])
+            hidden[one] = True
+            shown = shown.without(one)
+        elif shown.steps:  # rounding has added up: look once more, from the start
+            shown = _Shown.of(rows, hidden)
+        else:
             return hidden
-        tried = further[np.argsort(counts[further], kind="stable")][:_TRIED]
-        left = [int(_recoverable(products, _with(hidden, one)).sum()) for one in tried]
-        hidden[tried[int(np.argmin(left))]] = True
 
 
-def _with(hidden: npt.NDArray[np.bool_], one: int) -> npt.NDArray[np.bool_]:
-    more = hidden.copy()
-    more[one] = True
-    return more
+def _coordinates(rows: Floats) -> Floats:
+    """Give rows in as few coordinates as their span has dimensions; inner products stay."""
+    size, direction = np.linalg.eigh(rows @ rows.T)
+    some = size > _ROUNDING * size[-1]
+    coordinates: Floats = direction[:, some] * np.sqrt(size[some])
+    return coordinates
 
 
-def _recoverable(
-    products: npt.NDArray[np.float64], hidden: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
-    """Say which hidden counts are a linear combination of the shown ones and the total.
+@dataclass(frozen=True)
+class _Shown:
+    """What the shown counts and the total span, kept up while one after another is hidden.
 
-    ``products`` are the inner products of all counts' cells, the total's last.
+    Attributes
+    ----------
+    rows
+        (C + 1, D) all counts, the total last.
+    inverse, span
+        (D, D) pseudo-inverse of the shown rows' products, and projection onto their span.
+    steps
+        Counts hidden since both were computed.
     """
-    recoverable = np.zeros(len(hidden), dtype=bool)
-    if hidden.any():
-        h = np.flatnonzero(hidden)
-        s = np.append(np.flatnonzero(~hidden), len(hidden))
-        across = products[np.ix_(h, s)]
-        inverse = np.linalg.pinv(products[np.ix_(s, s)], hermitian=True)
-        left = products[h, h] - np.einsum("hs,st,ht->h", across, inverse, across)
-        recoverable[h] = left < 1e-6 * products[h, h]  # rounding
-    return recoverable
+
+    rows: Floats
+    inverse: Floats
+    span: Floats
+    steps: int = 0
+
+    @classmethod
+    def of(cls, rows: Floats, hidden: npt.NDArray[np.bool_]) -> _Shown:
+        """Compute it from the start."""
+        some = rows[np.append(~hidden, True)]
+        products = some.T @ some
+        inverse = np.linalg.pinv(products, rcond=_ROUNDING, hermitian=True)
+        return cls(rows, inverse, products @ inverse)
+
+    def tell(self) -> npt.NDArray[np.bool_]:
+        """Say which counts are a linear combination of the shown ones, shape (C,)."""
+        rows = self.rows[:-1]
+        within = np.einsum("cd,cd->c", rows @ self.span, rows)
+        told: npt.NDArray[np.bool_] = within > (1 - _ROUNDING) * np.einsum("cd,cd->c", rows, rows)
+        return told
+
+    def left(
+        self, recoverable: npt.NDArray[np.bool_], tried: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Count what could still be computed back with each of some shown counts hidden."""
+        towards = self.rows[tried] @ self.inverse
+        needed = np.einsum("td,td->t", towards, self.rows[tried]) > 1 - _ROUNDING
+        freed = np.abs(towards @ self.rows[:-1][recoverable].T) > _ROUNDING
+        left: npt.NDArray[np.int64] = ~needed + np.sum(~(freed & needed[:, None]), axis=1)
+        return left
+
+    def without(self, one: int) -> _Shown:
+        """Hide one more count (Meyer 1973, pseudo-inverses after a change of rank one)."""
+        towards = self.inverse @ self.rows[one]
+        weight = float(towards @ self.rows[one])
+        if weight < 1 - _ROUNDING:  # others tell it: the span stays
+            inverse = self.inverse + np.outer(towards, towards) / (1 - weight)
+            return _Shown(self.rows, inverse, self.span, self.steps + 1)
+        lost = towards / np.linalg.norm(towards)
+        across = self.inverse @ lost
+        across -= 0.5 * (lost @ across) * lost
+        inverse = self.inverse - np.outer(lost, across) - np.outer(across, lost)
+        return _Shown(self.rows, inverse, self.span - np.outer(lost, lost), self.steps + 1)

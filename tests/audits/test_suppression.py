@@ -76,3 +76,29 @@ def test_s21_an_audit_shows_no_count_below_k() -> None:
         withheld_counts = [group for group in finding.groups if group.positives is None]
         assert len(withheld_counts) != 1 or len(finding.groups) == 1
         assert sum(group.n is None for group in finding.groups) != 1
+
+
+def test_s21_what_is_withheld_in_many_crossed_tables_cannot_be_computed_back() -> None:
+    """Five attributes and all pairs: kept up from step to step, checked here from the start."""
+    rng = np.random.default_rng(4)
+    people = np.column_stack([rng.zipf(1.5, 2000) % values for values in (3, 4, 5, 6, 7)])
+    finest, persons = np.unique(people, axis=0, return_counts=True)
+    tables = [[one] for one in range(5)] + [[a, b] for b in range(5) for a in range(b)]
+    groups = [
+        (t, (finest[:, columns] == value).all(axis=1))
+        for t, columns in enumerate(tables)
+        for value in np.unique(finest[:, columns], axis=0)
+    ]
+    table, made_of = np.array([t for t, _ in groups]), np.array([one for _, one in groups], float)
+    counts = (made_of @ persons).astype(np.int64)
+    hidden = withheld(counts, counts < K, made_of, table)
+    assert 0 < hidden.sum() < len(hidden)
+    shown = np.vstack([made_of[~hidden], np.ones(len(finest))])
+    span = np.linalg.svd(shown, full_matrices=False)
+    basis = span.Vh[1e-9 * span.S[0] < span.S]
+    for name in np.unique(table[hidden]):
+        one = hidden & (table == name)
+        if (~hidden & (table == name)).any():
+            assert counts[one].sum() >= K
+            far = made_of[one] - made_of[one] @ basis.T @ basis
+            assert (np.abs(far).max(axis=1) > 1e-6).all()
