@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -216,7 +217,10 @@ def _distinguishable(groupings: Sequence[Grouping]) -> None:
 
 
 def _p_values(groupings: Sequence[Grouping], *, seed: int, replicates: int) -> list[float | None]:
-    """Test every grouping that has two groups to compare; not yet corrected for their number."""
+    """Test every grouping that has two groups to compare; not yet corrected for their number.
+
+    Of many tests each needs more shuffles, or none could be significant once corrected.
+    """
     enough = [_enough(grouping, GATE) for grouping in groupings]
     tested = [g for g, some in enumerate(enough) if some.sum() > 1]
     dealt = permute(
@@ -224,7 +228,7 @@ def _p_values(groupings: Sequence[Grouping], *, seed: int, replicates: int) -> l
         GATE,
         [enough[g] for g in tested],
         seed=seed,
-        replicates=replicates,
+        replicates=max(replicates, ceil(2 * len(tested) / SIGNIFICANCE)),
     )
     p_values: list[float | None] = [None] * len(groupings)
     for g, some in zip(tested, dealt, strict=True):

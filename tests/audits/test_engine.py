@@ -354,6 +354,16 @@ def test_what_was_not_asked_or_cannot_be_read_is_refused_by_name() -> None:
         )
 
 
+def test_a_gap_is_failed_however_many_attributes_are_asked_about() -> None:
+    table = people([200, 200], [0.9, 0.2], rng=np.random.default_rng(0))
+    names = [f"groupe {copy}" for copy in range(12)]
+    result = audit_predictions(
+        table.assign(**dict.fromkeys(names, table["groupe"])), attributes=names, replicates=200
+    )
+    gates = [one for one in result.findings if one.metric == "recall"]
+    assert {one.verdict for one in gates} == {Verdict.FAIL}
+
+
 def test_groups_that_cannot_be_told_apart_are_refused_before_anything_is_drawn() -> None:
     table = people([30, 30], [0.5, 0.5], rng=np.random.default_rng(0))
     with pytest.raises(IndistinctGroups, match="at most 1000"):
