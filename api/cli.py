@@ -23,7 +23,8 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.home import Home, create_home, open_home, system_clock
+from api.audit_text import audit_text, next_steps, person_advice
+from api.home import Home, create_home, open_home, system_clock, upgrade_home
 from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
 from features.catalogue import first_wordings
 from features.errors import RebondError
@@ -158,6 +159,17 @@ def init(
         {"home": str(home.folder)},
         f"A {'production ' if production else ''}home is ready at {home.folder}; "
         f"its keys are in {home.keys_folder}: keep them apart from every backup.",
+    )
+
+
+@app.command()
+def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Bring a home that an older version made to this one."""
+    folder: Path = context.obj
+    done = upgrade_home(folder, keys_folder(folder), by=command_line_actor())
+    Output(as_json=as_json).done(
+        {"upgraded": done},
+        f"{folder} is now of this version." if done else f"{folder} was of this version already.",
     )
 
 
@@ -368,13 +380,15 @@ def model_schema(as_json: JsonOption = False) -> None:
 @app.command()
 def audit(
     context: typer.Context,
-    version: Annotated[str | None, typer.Argument()] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="Default: what the newest training chose.")
+    ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option("--predictions", help="CSV or Parquet: anybody's, audited without a home."),
     ] = None,
     attributes: Annotated[
-        str | None, typer.Option("--attributes", help="Columns to audit, as A,B; required.")
+        str | None, typer.Option("--attributes", help="Columns to audit, as A,B; a file needs it.")
     ] = None,
     label: Annotated[
         str | None, typer.Option("--label", help="Outcome, 0 or 1. Default: label_value.")
@@ -405,7 +419,10 @@ def audit(
     tolerance: Annotated[
         float | None,
         typer.Option(
-            "--tolerance", min=0.001, max=0.999, help="Largest accepted gap in recall; 0.10."
+            "--tolerance",
+            min=0.001,
+            max=0.999,
+            help="Largest accepted gap in recall, as a share; default 0.10.",
         ),
     ] = None,
     report_folder: Annotated[
@@ -420,7 +437,7 @@ def audit(
     """Audit a model, or anybody's predictions from a file.
 
     Status 0: pass, 3: fail, 4: cannot assess. A file may use the columns of Aequitas
-    (label_value, score, entity_id); --attributes are named in any case.
+    (label_value, score, entity_id) and then needs --attributes alone.
     """
     output = Output(as_json=as_json)
     if schema:
@@ -451,7 +468,8 @@ def audit(
             outcome = audit_model(
                 _home(context), version, by=command_line_actor(), progress=progress
             )
-        result, report = outcome.result, outcome.report
+        result, report, subject = outcome.result, outcome.report, f"Model {outcome.version}"
+        advice = next_steps(outcome.version, result.verdict, ended=outcome.approvals_ended)
     else:
         from api.vendor_audit import (  # noqa: PLC0415 - needs the train extra
             audit_file,
@@ -467,8 +485,8 @@ def audit(
         audited = [name.strip() for name in (attributes or "").split(",") if name.strip()]
         if not audited:
             raise typer.BadParameter(
-                "--predictions also needs --attributes A,B, for an audit that guesses its groups "
-                f"is none: {columns_to_choose(predictions)}"
+                "--predictions also needs --attributes A,B, for the groups are never guessed: "
+                f"{columns_to_choose(predictions, besides=[*columns.values()])}"
             )
         result, report = audit_file(
             predictions,
@@ -478,26 +496,11 @@ def audit(
             folder=report_folder or Path(f"audit-{predictions.stem}"),
             written_on=system_clock().date(),
         )
+        subject = predictions.name
+        advice = person_advice(result) if person is None else []
     plain = {**result.as_dict(), "report": {kind: str(path) for kind, path in report.items()}}
-    output.done(plain, _audit_text(plain))
+    output.done(plain, "\n".join([audit_text(result, report, subject=subject), *advice]))
     raise typer.Exit(AUDIT_STATUS[result.verdict])
-
-
-def _audit_text(plain: Mapping[str, Any]) -> str:
-    says = {
-        "pass": "The audit passes: recall is equal within the tolerance.",
-        "fail": "The audit fails: recall differs by more than the tolerance.",
-        "cannot_assess": "The audit cannot assess: too few persons to tell.",
-    }
-    lines = [says[plain["verdict"]], ""]
-    for finding in plain["findings"]:
-        if finding["verdict"] is not None:
-            gap = (
-                "no gap can be measured" if finding["gap"] is None else f"gap {finding['gap']:.2f}"
-            )
-            lines.append(f"{finding['attribute']}: {finding['verdict']} ({gap})")
-    lines += [f"Report: {path}" for path in plain["report"].values()]
-    return "\n".join(lines)
 
 
 @app.command()

@@ -24,11 +24,14 @@ from features.sensitive import SensitiveStore
 from features.staging import recover
 from features.store import EventStore
 from revue import schema
-from revue.database import create_database, open_database
+from revue.database import create_database, open_database, upgrade_database
+from revue.journal import record
+from revue.records import Actor
 
 Clock = Callable[[], datetime]
 
 IMPORT = "import"
+UPGRADE = "upgrade"
 """The act under which the journal holds imports."""
 
 
@@ -182,6 +185,31 @@ def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> H
     home = Home(folder, keys_folder, clock)
     recover(folder, home.was_imported)
     return home
+
+
+def upgrade_home(
+    folder: Path, keys_folder: Path, *, by: Actor, clock: Clock = system_clock
+) -> bool:
+    """Bring the review database of an older home to this version's schema.
+
+    Returns
+    -------
+    bool
+        Whether anything had to be done; the journal then says who did it.
+
+    Raises
+    ------
+    NoHome, revue.database.DatabaseMissing, revue.database.NotMigrated
+        Nothing was made there, or not by an older version.
+    """
+    if not (folder / "settings.toml").is_file():
+        raise NoHome(f"there is no home at {folder}: run `rebond --home {folder} init` first.")
+    before = upgrade_database(folder / "review.db")
+    if before is not None:
+        home = Home(folder, keys_folder, clock)
+        with home.transaction() as session:
+            record(session, actor=by, act=UPGRADE, subject=before, now=home.now())
+    return before is not None
 
 
 def _remove(path: Path) -> None:

@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from api.audit_context import describe_audit
 from api.audit_surroundings import surroundings_of
 from api.gate import MEASURES, check_assessment, check_protocol, file_hash, load_table
@@ -35,7 +37,7 @@ from modeles.selection import SEARCH
 from modeles.training import Recipe, TrainingResult, train, unseen_scores
 from modeles.validation import build_studies, build_study
 from revue import committee
-from revue.records import Actor
+from revue.records import Actor, ModelState
 
 Progress = Callable[[str], None]
 
@@ -49,12 +51,16 @@ class NothingTrained(RebondError):
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """An audit, what is told around it, and where its report was written."""
+    """An audit, what is told around it, and where its report was written.
+
+    ``approvals_ended`` says that approvals of an earlier audit of this model count no more.
+    """
 
     version: str
     result: AuditResult
     surroundings: Surroundings
     report: dict[str, Path]
+    approvals_ended: bool
 
 
 def train_models(
@@ -205,8 +211,8 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
         surroundings=replace(surroundings, human=human),
     )
     with home.transaction() as session:
-        models = committee.models(session, today=home.today())
-        if any(model.version == version for model in models):
+        before = _state(home, session, version)
+        if before is not None:
             committee.record_audit(
                 session,
                 version=version,
@@ -216,7 +222,17 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
                 by=by,
                 now=home.now(),
             )
-    return AuditOutcome(version, result, surroundings, report)
+        ended = before in _VOTED and _state(home, session, version) is ModelState.PROPOSED
+    return AuditOutcome(version, result, surroundings, report, ended)
+
+
+_VOTED = (ModelState.ONE_APPROVAL, ModelState.APPROVED)
+
+
+def _state(home: Home, session: Session, version: str) -> ModelState | None:
+    """Say where a model stands with the committee; None where it was never put to it."""
+    models = committee.models(session, today=home.today())
+    return next((model.state for model in models if model.version == version), None)
 
 
 def _newest_chosen(home: Home) -> str:

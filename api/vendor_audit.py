@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from audits.engine import audit_predictions
-from audits.predictions import candidates, read_predictions
+from audits.prediction_files import candidates, read_predictions
 from audits.records import AuditResult
 from audits.report.context import AuditContext
 from audits.report.writing import write_report
@@ -39,7 +39,7 @@ def audit_file(
     file
         CSV or Parquet.
     attributes, label, selected, score, k, person, team, as_of
-        Columns, as for :func:`audits.predictions.read_predictions`.
+        Columns, as for :func:`audits.prediction_files.read_predictions`.
     tolerance
         Largest accepted gap in recall.
     folder
@@ -77,10 +77,13 @@ def audit_file(
     return result, write_report(result, context, folder, written_on=written_on)
 
 
-def columns_to_choose(file: Path) -> str:
-    """Say which columns of a file could be attributes, or why they cannot be told."""
+def columns_to_choose(file: Path, *, besides: Sequence[object] = ()) -> str:
+    """Say which columns of a file could be attributes, or why they cannot be told.
+
+    ``besides`` names columns that are something else already.
+    """
     try:
-        found = candidates(file)
+        found = [name for name in candidates(file) if name not in besides]
     except RebondError as unreadable:
         return str(unreadable)
     named = f"could be: {', '.join(found)}" if found else "has no column with only a few values"

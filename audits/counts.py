@@ -142,7 +142,7 @@ class Grouping:
         The attributes that are crossed, and the names of the groups.
     group
         Shape (rows,): the group of every row.
-    person, of_unit, cells
+    person, of_member, cells
         Shapes (V,), (V,) and (V, 4): the members. A member is a person in a group: whose
         number, which group, how many rows of each kind.
     member

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from audits.engine import GATE
+from audits.findings import GATE
 from audits.records import AuditResult
 from audits.suppression import K
 from audits.surroundings import GroupDelay, LabelCard

@@ -45,7 +45,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from audits.engine import ENOUGH
+from audits.records import ENOUGH
 from audits.surroundings import TradeOff, TradeOffPoint
 from modeles.measures import Listing
 from modeles.validation import HALVES, Study
@@ -94,7 +94,7 @@ def find_trade_offs(
     Returns
     -------
     tuple of TradeOff
-        Attributes with at least two groups of :data:`audits.engine.ENOUGH` positive persons,
+        Attributes with at least two groups of :data:`audits.records.ENOUGH` positive persons,
         both among the rows fitted on and among those who could be listed. Rows of smaller
         groups are not fitted on; they are ranked and listed like all.
     """

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from audits.engine import GATE, assess
+from audits.engine import assess
+from audits.findings import GATE
 from audits.records import Finding, Verdict
 
 Floats = npt.NDArray[np.float64]

@@ -33,7 +33,7 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from audits.engine import ENOUGH
+from audits.records import ENOUGH
 from audits.statistics import CONFIDENCE
 from audits.suppression import K
 from audits.surroundings import MissingProxy, Proxy, ProxyFeature
@@ -91,7 +91,7 @@ def find_proxies(
     -------
     tuple of Proxy
         One per group, in order of attribute and value. A group with fewer than
-        :data:`audits.engine.ENOUGH` persons inside or outside has only its name. Single
+        :data:`audits.records.ENOUGH` persons inside or outside has only its name. Single
         features are named where their interval, widened so that all of the audit hold
         together (Bonferroni), stays clear of one half.
     """

@@ -11,6 +11,11 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+SIGNIFICANCE = 0.05
+"""Level of the tests, corrected for their number."""
+ENOUGH = 30
+"""Persons in the denominator (with the outcome, for recall) below whom nothing is compared."""
+
 
 class Verdict(StrEnum):
     """The three answers of an audit. Nothing is ever waved through for want of data."""
@@ -61,8 +66,8 @@ class GroupEstimate:
         fewer persons stand behind it. None elsewhere.
     suppressed
         Whether counts are withheld. In a group of fewer than k persons with or without the
-        outcome, so are the estimates. Where only the counts of such a group could be
-        computed back, the estimates stay, rounded to a whole percent (and the gap too).
+        outcome, so are the estimates. Where a cell is below k, estimates are made of counts
+        rounded to multiples of three, of that group and of all from which it could be had.
     """
 
     value: str
@@ -97,7 +102,8 @@ class Finding:
         holds for all pairs at once. None with fewer than two groups to compare.
     p_value
         Of "all compared groups have the same recall", corrected for the number of
-        attributes (Holm). None where the metric does not gate.
+        attributes (Holm). None where the metric does not gate. Where counts are rounded,
+        ``persons_needed`` has one digit.
     verdict
         None where the metric does not gate.
     persons_needed

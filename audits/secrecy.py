@@ -22,14 +22,14 @@ from audits.records import (
     GroupEstimate,
     TeamsLeftOut,
 )
-from audits.suppression import K, withheld
+from audits.statistics import PSEUDO
+from audits.suppression import BASE, K, withheld
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
-_BASE = 3
-"""To multiples of this the cells beside a small one are rounded (Statistics New Zealand's base)."""
 _WHOLE = 0.01
-"""The ends of intervals, then, and whatever else is made of a rounded cell: whole percents."""
+"""The ends of intervals around shares of rounded cells: whole percents, outwards."""
 _STEPS = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30)
 """Roundings of the shares in a calibration curve."""
 
@@ -44,14 +44,18 @@ class Secrets:
         Persons; persons with the outcome.
     cells
         The four cells of list and outcome: none is shown, and shares are made of rounded ones.
+        Of several attributes true of all groups or of none.
     few
         Fewer than k persons with, or without, the outcome: no estimate at all.
+    rounded
+        Shape (G, 4): the cells as shares are made of them.
     """
 
     n: Bools
     positives: Bools
     cells: Bools
     few: Bools
+    rounded: Ints
 
 
 def publish(
@@ -71,6 +75,7 @@ def publish(
     return replace(
         result,
         positives=result.positives if (result.positives or 0) >= K else None,
+        labelled_share=_labelled(result, population),
         findings=tuple(
             _finding(one, of_grouping[one.attribute], kept[one.attribute])
             for one in result.findings
@@ -91,16 +96,80 @@ def _secrets(population: Population, groupings: Sequence[Grouping]) -> list[Secr
 
     n, positives = counted(), counted("found", "missed")
     few = (n < K) | (np.minimum(positives, n - positives) < K)
-    least = np.min([counted(cell) for cell in CELLS], axis=0)
-    masks = (
-        withheld(n, n < K, made_of, table),
-        withheld(positives, few, made_of, table),
-        withheld(least, few | (least < K), made_of, table),
-        few,
+    unknown = np.concatenate([_unknown(population, one) for one in groupings])
+    small = few | (np.min([counted(cell) for cell in CELLS], axis=0) < K)
+    changed, changed_positive = (
+        np.concatenate([_changed(population, one, *cells) for one in groupings])
+        for cells in ((), ("found", "missed"))
     )
+    few_unknown = (unknown > 0) & (unknown < K)
+    n_hidden = withheld(n, (n < K) | changed, made_of, table)
+    # Persons without a known outcome are those not in the denominators.
+    positives_hidden = withheld(positives, few | changed_positive | few_unknown, made_of, table)
+    small |= n_hidden | positives_hidden
+    if len(groupings) > 1:
+        # All or none: exact groups of one table give the totals, and so which way the cells of
+        # another were rounded. A table alone gives no total.
+        cells = np.full(len(n), small.any())
+    else:
+        cells = withheld(np.minimum(positives, n - positives), small, made_of, table)
+    rows = np.vstack(
+        [_cells(one, some) for one, some in zip(groupings, np.split(cells, cuts), strict=True)]
+    )
+    masks = (n_hidden, positives_hidden, cells, few, rows)
     return [
         Secrets(*parts) for parts in zip(*(np.split(mask, cuts) for mask in masks), strict=True)
     ]
+
+
+def _changed(population: Population, grouping: Grouping, *cells: str) -> Bools:
+    """Mark the smallest group, shape (G,), if few persons changed groups.
+
+    They count in each: all groups together are as many more than there are persons.
+    """
+    marked = np.zeros(len(grouping.values), dtype=bool)
+    if len(grouping.person) == population.persons:
+        return marked
+    counted = grouping.persons(cells or None)
+    columns = [CELLS.index(cell) for cell in cells]
+    there = grouping.cells[:, columns].any(axis=1) if cells else slice(None)
+    more = int(counted.sum()) - len(np.unique(grouping.person[there]))
+    marked[np.argmin(counted)] = 0 < more < K
+    return marked
+
+
+def _unknown(population: Population, grouping: Grouping) -> Ints:
+    """Count each group's persons with a row whose outcome is not known, shape (G,)."""
+    members = np.unique(grouping.member[population.kind == len(CELLS)])
+    return np.bincount(grouping.of_member[members], minlength=len(grouping.values))
+
+
+def _labelled(result: AuditResult, population: Population) -> float:
+    """Give the share of rows with a known outcome; in steps where fewer than k persons lack one."""
+    persons = len(np.unique(population.person[population.kind == len(CELLS)]))
+    if not 0 < persons < K:
+        return result.labelled_share
+    step = next((step for step in _STEPS if step * result.rows >= BASE), _STEPS[-1])
+    return _round(result.labelled_share, floor, step) or 0.0
+
+
+def _cells(grouping: Grouping, hidden: Bools) -> Ints:
+    """Rows of each kind in every group, exact, or rounded where they are hidden, shape (G, 4).
+
+    Rounded are the running totals from hidden group to hidden group: what is shown of a group
+    is never more than three off, and all of them together tell no more of one than it does.
+    """
+    cells = np.column_stack([grouping.rows((cell,)) for cell in CELLS])
+    some = cells[hidden]
+    for listed, other in ((0, 1), (2, 3)):
+        total = some[:, listed] + some[:, other]
+        near = (np.cumsum(some[:, listed]) + BASE // 2) // BASE
+        # Above the last multiple there is room for one number only, which would tell itself.
+        near = np.minimum(near, np.cumsum(total) // BASE)
+        near = np.minimum(np.diff(near, prepend=0), total // BASE) * BASE
+        some[:, listed], some[:, other] = near, total - near
+    cells[hidden] = some
+    return cells
 
 
 def _made_of(population: Population, groupings: Sequence[Grouping]) -> npt.NDArray[np.float64]:
@@ -116,71 +185,143 @@ def _made_of(population: Population, groupings: Sequence[Grouping]) -> npt.NDArr
     ).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """Shares of one metric as they may be told.
+
+    Attributes
+    ----------
+    shares, apart
+        Per group the share, and its distance to all others together; None where there is none.
+    widths
+        Shape (G,): how much wider the intervals around rounded shares are.
+    stretch
+        The same for the interval of the gap.
+    """
+
+    shares: list[float | None]
+    apart: list[float | None]
+    widths: npt.NDArray[np.float64]
+    stretch: float
+
+
 def _finding(finding: Finding, grouping: Grouping, secrets: Secrets) -> Finding:
     """Withhold counts; make shares of rounded cells, and the gap of what is shown."""
-    rounded = secrets.n | secrets.positives | secrets.cells
-    untold, shares = secrets.few, [group.estimate for group in finding.groups]
+    compared = np.array([group.assessed for group in finding.groups])
     if finding.metric in COUNTED:
-        numerator, denominator = COUNTED[finding.metric]
-        untold = untold | (grouping.persons(denominator) < K)
-        cells = _rounded_cells(grouping)
-        above, below = (
-            np.sum([cells[cell] for cell in some], axis=0) for some in (numerator, denominator)
-        )
-        shares = [
-            (a / b if b else None) if hidden else exact
-            for a, b, hidden, exact in zip(above, below, rounded, shares, strict=True)
-        ]
+        told = _made_anew(finding, secrets, compared)
+        untold = secrets.few | (grouping.persons(COUNTED[finding.metric][1]) < K)
+    else:  # scores may be missing: too few persons with one are too few to tell of
+        told, untold = _as_found(finding), secrets.few | ~compared
     # Rows with and without the outcome go with its persons; how many were listed does not.
     inside = secrets.n | secrets.positives
-    margin = rounded if finding.metric == "precision" else inside
+    margin = secrets.cells if finding.metric == "precision" else inside
     groups = tuple(
         _group(
             group,
-            share,
-            hide=(bool(secrets.n[g]), bool(inside[g]), bool(rounded[g]), bool(margin[g])),
+            told.shares[g],
+            told.apart[g],
+            float(told.widths[g]),
+            mixed=finding.metric in COUNTED and bool(secrets.cells.any()),
+            hide=(bool(secrets.n[g]), bool(inside[g]), bool(secrets.cells[g]), bool(margin[g])),
             untold=bool(untold[g]),
         )
-        for g, (group, share) in enumerate(zip(finding.groups, shares, strict=True))
+        for g, group in enumerate(finding.groups)
     )
-    compared = [g for g, group in enumerate(finding.groups) if group.assessed]
-    if finding.gap is None or not rounded[compared].any():
+    if finding.gap is None or not secrets.cells[compared].any():
         return replace(finding, groups=groups)
-    shown = [share for g in compared if (share := shares[g]) is not None]
-    gap = max(shown) - min(shown)
-    moved = gap - finding.gap
+    shares = [
+        one for one, some in zip(told.shares, compared, strict=True) if some and one is not None
+    ]
+    gap = round(max(shares) - min(shares), 6)
+    low, high = (
+        None if end is None else gap + told.stretch * (end - finding.gap)
+        for end in (finding.gap_low, finding.gap_high)
+    )
     return replace(
         finding,
         groups=groups,
-        gap=_round(gap, round),
-        gap_low=_outwards(finding.gap_low, moved, floor, least=0),
-        gap_high=_outwards(finding.gap_high, moved, ceil, least=0),
+        gap=gap,
+        gap_low=_outwards(low, floor, least=0),
+        gap_high=_outwards(high, ceil, least=0),
+        persons_needed=_about(finding.persons_needed),
     )
 
 
-def _rounded_cells(grouping: Grouping) -> dict[str, npt.NDArray[np.int64]]:
-    """Round who was listed, with and without the outcome; the outcomes themselves stay."""
-    cells = {cell: grouping.rows((cell,)) for cell in CELLS}
-    for listed, other in (("found", "missed"), ("needless", "passed")):
-        total = cells[listed] + cells[other]
-        near = (cells[listed] + _BASE // 2) // _BASE * _BASE
-        # Else the total, one below a multiple, would stand for itself alone.
-        last = (total % _BASE == _BASE - 1) & (cells[listed] >= total - 1)
-        near = np.where(last, total, near)
-        cells |= {listed: near, other: total - near}
-    return cells
+def _as_found(finding: Finding) -> _Told:
+    return _Told(
+        [group.estimate for group in finding.groups],
+        [group.difference for group in finding.groups],
+        np.ones(len(finding.groups)),
+        1.0,
+    )
+
+
+def _made_anew(finding: Finding, secrets: Secrets, compared: Bools) -> _Told:
+    """Make the shares of hidden cells of rounded ones, and distances of what is told."""
+    found = _as_found(finding)
+    if not secrets.cells.any():
+        return found
+    above, below = (
+        secrets.rounded[:, [CELLS.index(cell) for cell in cells]].sum(axis=1)
+        for cells in COUNTED[finding.metric]
+    )
+    shares = [
+        _made(a, b) if hidden else exact
+        for a, b, hidden, exact in zip(above, below, secrets.cells, found.shares, strict=True)
+    ]
+    a, b = above * compared, below * compared
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = above / below - (a.sum() - a) / (b.sum() - b)
+    before, after = (
+        _spread(np.array([np.nan if one is None else one for one in some]), below)
+        for some in (found.shares, shares)
+    )
+    return _Told(
+        shares,
+        [
+            round(float(one), 6) if np.isfinite(one) and some else None
+            for one, some in zip(apart, compared, strict=True)
+        ],
+        np.sqrt(after / before),
+        float(np.sqrt(after[compared].sum() / before[compared].sum())) if compared.any() else 1.0,
+    )
+
+
+def _made(above: int, below: int) -> float | None:
+    """Make a share of rounded cells."""
+    return round(int(above) / int(below), 6) if below else None
+
+
+def _spread(share: npt.NDArray[np.float64], rows: Ints) -> npt.NDArray[np.float64]:
+    """Give the variance that a share has for being the share it is, up to what clusters add."""
+    smoothed = (share * rows + PSEUDO) / (rows + 2 * PSEUDO)
+    spread: npt.NDArray[np.float64] = smoothed * (1 - smoothed) / np.maximum(rows, 1)
+    return spread
+
+
+def _about(persons: int | None) -> int | None:
+    """Round up to one digit."""
+    if persons is None:
+        return None
+    unit: int = 10 ** (len(str(persons)) - 1)
+    return -(-persons // unit) * unit
 
 
 def _group(
     group: GroupEstimate,
     share: float | None,
+    apart: float | None,
+    width: float,
     *,
+    mixed: bool,
     hide: tuple[bool, bool, bool, bool],
     untold: bool,
 ) -> GroupEstimate:
     """Withhold counts, and an estimate or its last figures.
 
-    ``share`` is the estimate as it may be shown; intervals move along with it.
+    ``share`` and ``apart`` are the estimate and the difference as they may be shown, ``width``
+    how much wider intervals around them are; ``mixed`` tells that some group is rounded.
     """
     n, positives, numerator, denominator = hide
     counts = replace(
@@ -202,21 +343,32 @@ def _group(
             difference_high=None,
             shrunk=None,
         )
-    shrunk = _round(group.shrunk, round)
+    counts = replace(counts, shrunk=_round(group.shrunk, round))
+    if mixed:
+        reach = width * _reach(group.difference, group.difference_low, group.difference_high)
+        counts = replace(
+            counts,
+            difference=apart,
+            difference_low=_outwards(_plus(apart, -reach), floor, least=-1),
+            difference_high=_outwards(_plus(apart, reach), ceil, least=-1),
+        )
     if not numerator:
-        return replace(counts, shrunk=shrunk)
-    moved = share - (group.estimate or 0.0)
+        return counts
     least = -1.0 if (group.low or 0.0) < 0 else 0.0
+    reach = width * _reach(group.estimate, group.low, group.high)
     return replace(
         counts,
-        estimate=_round(share, round),
-        low=_outwards(group.low, moved, floor, least=least),
-        high=_outwards(group.high, moved, ceil, least=least),
-        difference=_round(_plus(group.difference, moved), round),
-        difference_low=_outwards(group.difference_low, moved, floor, least=-1),
-        difference_high=_outwards(group.difference_high, moved, ceil, least=-1),
-        shrunk=shrunk,
+        estimate=share,
+        low=_outwards(share - reach, floor, least=least),
+        high=_outwards(share + reach, ceil, least=least),
     )
+
+
+def _reach(estimate: float | None, low: float | None, high: float | None) -> float:
+    """Half the width of an interval, whichever end was cut off."""
+    if estimate is None or low is None or high is None:
+        return 0.0
+    return max(estimate - low, high - estimate)
 
 
 def _curves(
@@ -226,14 +378,15 @@ def _curves(
 ) -> tuple[CalibrationCurve, ...]:
     """Round every share; show counts of an attribute only if none of its bins is small.
 
-    Bins are shared by all groups, so that one small bin could be had from all others.
+    Bins are shared by all groups, so that one small bin could be had from all others; and
+    all bins of a group together give its persons with a known outcome.
     """
     thin = {
         curve.attribute
         for curve in curves
         for one in curve.bins
         if one.persons is not None and one.persons < K
-    }
+    } | {name for name, kept in secrets.items() if (kept.n | kept.positives).any()}
 
     def told(curve: CalibrationCurve) -> CalibrationCurve:
         group = groupings[curve.attribute].values.index(curve.value)
@@ -253,7 +406,7 @@ def _bin(one: CalibrationBin, *, hidden: bool, counts: bool) -> CalibrationBin:
     persons = one.persons or 0
     if hidden or persons < K:
         return CalibrationBin(None, None, None, None, None)
-    step = next((step for step in _STEPS if step * persons >= _BASE), _STEPS[-1])
+    step = next((step for step in _STEPS if step * persons >= BASE), _STEPS[-1])
     return CalibrationBin(
         _round(one.expected, round),
         _round(one.observed, round, step),
@@ -273,11 +426,9 @@ def _plus(value: float | None, moved: float) -> float | None:
     return None if value is None else value + moved
 
 
-def _outwards(
-    value: float | None, moved: float, to: Callable[[float], float], *, least: float
-) -> float | None:
-    """Move the end of an interval along with its estimate, then away to a whole percent."""
-    end = _round(_plus(value, moved), to)
+def _outwards(value: float | None, to: Callable[[float], float], *, least: float) -> float | None:
+    """Move the end of an interval away from its estimate to a whole percent."""
+    end = _round(value, to)
     return None if end is None else min(1.0, max(least, end))
 
 

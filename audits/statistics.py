@@ -189,7 +189,7 @@ def _critical(distances: Floats) -> Floats:
     return critical
 
 
-def intervals(some: Replicated, least: float = 0, most: float = 1) -> Intervals:
+def intervals(some: Replicated, least: float, most: float = 1) -> Intervals:
     """Each group's own interval, which holds by itself, within the range of the metric."""
     reach = _critical(_distances(some)) * np.sqrt(some.variance)
     return Intervals(

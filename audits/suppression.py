@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 K = 11
 """The smallest number of persons that is ever shown."""
+BASE = 3
+"""To multiples of this the cells beside a small one are rounded (Statistics New Zealand's base)."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,6 +55,8 @@ def withheld(
         (C,) true where the count must not be shown.
     """
     hidden = small.copy()
+    if not hidden.any():
+        return hidden
     rows = _coordinates(np.vstack([made_of, np.ones((1, made_of.shape[1]))]))
     shown = _Shown.of(rows, hidden)
     while True:

@@ -82,19 +82,53 @@ def open_database(path: Path, sign: Callable[[bytes], str]) -> sessionmaker[Sess
     NotMigrated
         Its schema is not the one this code was written for.
     """
+    found = _schema_of(path)
+    expected = ScriptDirectory.from_config(_migrations()).get_current_head()
+    if found != expected:
+        raise NotMigrated(
+            f"{path.name} holds schema {found or 'none'}, this version needs {expected}: run "
+            "`rebond upgrade` where it is older, or use the version of Rebond that made it."
+        )
+    return sessionmaker(_engine(path), info={"sign": sign})
+
+
+def upgrade_database(path: Path) -> str | None:
+    """Bring an older database to the present schema.
+
+    Returns
+    -------
+    str or None
+        The schema it had; None where there was nothing to do.
+
+    Raises
+    ------
+    DatabaseMissing
+        No file there.
+    NotMigrated
+        Another program made it, or a newer version.
+    """
+    found = _schema_of(path)
+    scripts = ScriptDirectory.from_config(_migrations())
+    if found == scripts.get_current_head():
+        return None
+    if found not in {script.revision for script in scripts.walk_revisions()}:
+        raise NotMigrated(
+            f"{path.name} holds schema {found or 'none'}, which this version does not know: use "
+            "the version of Rebond that made it."
+        )
+    create_database(path)
+    return found
+
+
+def _schema_of(path: Path) -> str | None:
     if not path.is_file():
         raise DatabaseMissing(f"there is no review database {path.name}: run `rebond init` first.")
     engine = _engine(path)
-    expected = ScriptDirectory.from_config(_migrations()).get_current_head()
-    with engine.begin() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != expected:
+    try:
+        with engine.begin() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
         engine.dispose()
-        raise NotMigrated(
-            f"{path.name} holds schema {found or 'none'}, this version needs {expected}; "
-            "restore the matching version or migrate the database."
-        )
-    return sessionmaker(engine, info={"sign": sign})
 
 
 def _migrations() -> Config:

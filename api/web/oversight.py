@@ -20,6 +20,9 @@ from api.web.headers import REPORT_POLICY
 from api.web.rendering import render
 from api.web.tables import feature_views, groups_of, points_text
 from api.web.worth import worth_of
+from audits.records import ENOUGH
+from audits.report.metrics import metrics
+from audits.report.pen import Pen
 from audits.report.writing import PAGES, PRINTS
 from features.errors import RebondError
 from features.phrases import Language
@@ -76,6 +79,7 @@ ACT_LABELS = {
     "read": "lit une situation",
     "read_signal": "lit un signal",
     "record_audit": "enregistre un audit",
+    "upgrade": "met la base à niveau",
     "register_model": "enregistre un modèle",
     "reveal": "demande le signal",
     "sign_in": "se connecte",
@@ -145,7 +149,15 @@ def audit_page(
     """Show what the audit of a model found; the whole report is one click away."""
     row = acts.model_row(visit, version)
     audit = acts.audit_of(visit.home, version)
-    return render(request, "audit.html", model=row, audit=audit, verdicts=VERDICTS)
+    return render(
+        request,
+        "audit.html",
+        model=row,
+        audit=audit,
+        verdicts=VERDICTS,
+        metrics=metrics(Pen("fr")),
+        least_compared=ENOUGH,
+    )
 
 
 @router.get("/audits/{version}/report")

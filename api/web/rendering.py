@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.families import family_name
 from api.home import Home
-from audits.report.numbers import around, percent
+from audits.report.numbers import around, in_points, number, percent, points
 from features.french import count, day
 from revue.offers import offer
 from revue.permissions import Permission, is_allowed
@@ -105,6 +105,9 @@ def _environment() -> Environment:
         number=count,
         family=family_name,
         percent=percent,
+        points=points,
+        figure=number,
+        in_points=in_points,
         around=around,
         offer=lambda identifier: offer(identifier).label,
     )

@@ -85,8 +85,12 @@ def _data(pen: Pen, sheet: DataSheet | None) -> Iterator[doc.Section]:
             doc.Table(
                 pen.say("Apprentissage et mesure", "Training and measurement"),
                 pen.say(
-                    f"Rien n'est connu après le {pen.day(sheet.extracted_on)}, jour de l'extrait.",
-                    f"Nothing is known after {pen.day(sheet.extracted_on)}, day of the extract.",
+                    f"Rien n'est connu après le {pen.day(sheet.extracted_on)}, jour de l'extrait. "
+                    "L'audit compte moins de lignes que la mesure : à une date où son signal est "
+                    "ouvert ou récent, une personne ne pouvait pas figurer sur la liste.",
+                    f"Nothing is known after {pen.day(sheet.extracted_on)}, day of the extract. "
+                    "The audit counts fewer rows than were measured: at a date when somebody's "
+                    "signal is open or recent, they could not be on the list.",
                 ),
                 (
                     doc.Column(""),
@@ -215,8 +219,12 @@ def _label(pen: Pen, card: LabelCard | None) -> Iterator[doc.Section]:
             doc.Table(
                 pen.say("Délai par groupe", "Delay by group"),
                 pen.say(
-                    "Combien de temps après l'issue elle a été enregistrée, par groupe.",
-                    "How long after the outcome it was recorded, by group.",
+                    "Combien de temps après l'issue elle a été enregistrée, par groupe. Toutes les "
+                    "issues de la période mesurée y sont, aussi celles que l'audit ne compte pas, "
+                    "de personnes dont un signal était déjà ouvert ou récent.",
+                    "How long after the outcome it was recorded, by group. All outcomes of the "
+                    "measured period are here, also those that the audit does not count, of "
+                    "persons who had an open or recent signal already.",
                 ),
                 (
                     doc.Column(pen.say("Groupe", "Group")),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from audits.records import AuditResult
+from collections.abc import Iterator
+
+from audits.records import SIGNIFICANCE, AuditResult
 from audits.report import document as doc
 from audits.report.context import AuditContext
 from audits.report.pen import Pen
-from audits.suppression import K
+from audits.suppression import BASE, K
 
 LIMITS = (
     (
@@ -61,6 +63,18 @@ LIMITS = (
 def limits(pen: Pen, context: AuditContext) -> doc.Section:
     """Write what this audit cannot see, in plain words."""
     said = [doc.Paragraph(pen.say(fr, en), pen.say(lead, first)) for lead, fr, first, en in LIMITS]
+    if context.kind == "file":
+        said.append(
+            doc.Paragraph(
+                pen.say(
+                    "Si y figurer mène à un contrôle ou à une sanction, une autre question passe "
+                    "d'abord : la part « Sur la liste sans issue » de chaque groupe.",
+                    "If being on it leads to a check or a sanction, another question comes first: "
+                    "the share “Listed without the outcome” of every group.",
+                ),
+                pen.say("La liste est supposée aider.", "The list is taken to help."),
+            )
+        )
     said += [doc.Paragraph(own[pen.language]) for own in context.limits]
     return doc.Section(
         pen.say("Ce que cet audit ne peut pas voir", "What this audit cannot see"),
@@ -70,27 +84,33 @@ def limits(pen: Pen, context: AuditContext) -> doc.Section:
 
 def method(pen: Pen, result: AuditResult, context: AuditContext) -> doc.Section:
     """Write how the audit was made, and the fingerprints of what it is about."""
-    draws = pen.number(result.replicates)
+    draws, level = pen.number(result.replicates), pen.percent(SIGNIFICANCE)
     blocks: list[doc.Block] = [
         doc.Paragraph(
             pen.say(
                 f"Intervalles par rééchantillonnage des personnes ({draws} tirages, graine "
                 f"{result.seed}) : les lignes d'une même personne restent ensemble. Pour chaque "
                 "attribut, un test de permutation par personne demande si tous les groupes ont la "
-                "même part repérée ; ses probabilités sont corrigées du nombre d'attributs (Holm). "
-                "Les intervalles des écarts valent pour tous les groupes à la fois.",
+                "même part repérée, chaque groupe étant comparé à tous les autres ensemble ; ses "
+                "probabilités sont corrigées du nombre d'attributs (Holm). L'intervalle du plus "
+                "grand écart, lui, vient des comparaisons deux à deux et vaut pour toutes à la "
+                "fois : le test peut conclure là où il atteint encore zéro. De même, les "
+                "intervalles d'un groupe aux autres valent pour tous les groupes à la fois.",
                 f"Intervals by resampling persons ({draws} draws, seed {result.seed}): the rows of "
                 "one person stay together. For each attribute a permutation test by person asks "
-                "whether all groups have the same share found; its probabilities are corrected for "
-                "the number of attributes (Holm). Intervals of gaps hold for all groups at once.",
+                "whether all groups have the same share found, each compared with all others "
+                "together; its probabilities are corrected for the number of attributes (Holm). "
+                "The interval of the largest gap comes from groups two by two and holds for all "
+                "pairs at once: the test can tell where it still reaches zero. Likewise, the "
+                "intervals of a group against the others hold for all groups at once.",
             )
         ),
         doc.Bullets(
             (
                 doc.Paragraph(
                     pen.say(
-                        "probabilité inférieure à 5 % et écart au-delà de la tolérance.",
-                        "probability below 5% and gap beyond the tolerance.",
+                        f"probabilité inférieure à {level} et écart au-delà de la tolérance.",
+                        f"probability below {level} and gap beyond the tolerance.",
                     ),
                     lead=pen.say("Non :", "No:"),
                 ),
@@ -107,12 +127,30 @@ def method(pen: Pen, result: AuditResult, context: AuditContext) -> doc.Section:
                 ),
             )
         ),
+        *_rows_as_persons(pen, result, context),
+        doc.Paragraph(
+            pen.say(
+                "Le nombre de personnes qu'il faudrait est celui avec lequel des groupes repérés "
+                "également recevraient un « oui » quatre fois sur cinq : un ordre de grandeur.",
+                "The number of persons that it would take is that with which groups found alike "
+                "would get a “yes” four times in five: an order of magnitude.",
+            )
+        ),
         doc.Paragraph(
             pen.say(
                 f"Tout effectif inférieur à {K} personnes est tu, ainsi que ceux qui permettraient "
-                "de le retrouver ; alors les parts voisines sont arrondies au point entier.",
+                "de le retrouver. Les parts sont alors calculées sur des nombres arrondis à des "
+                f"multiples de {BASE}, celles de tous les attributs s'il y en a plusieurs ; leurs "
+                "intervalles se déplacent avec elles et s'élargissent au point entier. Les courbes "
+                "de calibration sont dites par pas, plus larges là où il y a moins de personnes. "
+                "Les réponses sont données avant tout arrondi : un écart montré peut tomber "
+                "juste de l'autre côté de la tolérance.",
                 f"Any number of fewer than {K} persons is withheld, and so are those from which it "
-                "could be found; shares beside it are then rounded to the whole point.",
+                "could be found. Shares are then made of counts rounded to multiples of "
+                f"{BASE}, those of all attributes where there are several; their intervals move "
+                "along with them and are widened to whole points. Calibration curves are told in "
+                "steps, wider where there are fewer persons. The answers are given before any "
+                "rounding: a gap that is shown may fall just on the other side of the tolerance.",
             )
         ),
     ]
@@ -137,6 +175,21 @@ def method(pen: Pen, result: AuditResult, context: AuditContext) -> doc.Section:
             doc.Facts(known, code=True),
         ]
     return doc.Section(pen.say("Méthode et empreintes", "Method and fingerprints"), tuple(blocks))
+
+
+def _rows_as_persons(
+    pen: Pen, result: AuditResult, context: AuditContext
+) -> Iterator[doc.Paragraph]:
+    """Say what a file without repeated persons, or without their column, was taken for."""
+    if context.kind == "file" and result.persons == result.rows:
+        yield doc.Paragraph(
+            pen.say(
+                "Chaque ligne du fichier a été comptée comme une autre personne. Si plusieurs "
+                "lignes parlaient d'une même personne, les intervalles seraient trop étroits.",
+                "Every row of the file was counted as another person. If several rows were about "
+                "one person, the intervals would be too narrow.",
+            )
+        )
 
 
 def _ties(pen: Pen, result: AuditResult) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from audits.records import (
+    ENOUGH,
     AuditResult,
     CalibrationCurve,
     Finding,
@@ -14,89 +14,20 @@ from audits.records import (
 )
 from audits.report import document as doc
 from audits.report import pictures
-from audits.report.first_page import answer_words, gates_of, group_name, named
+from audits.report.first_page import (
+    answer_words,
+    contradicts,
+    gates_of,
+    group_name,
+    named,
+    two_questions,
+)
+from audits.report.metrics import Metric, metrics
 from audits.report.numbers import MARKS, NONE
 from audits.report.pen import Pen
 
 CROSS = " × "
 """Stands in the name of an intersection."""
-
-
-@dataclass(frozen=True)
-class _Metric:
-    """A metric as people read it: its name, what it is, and how a value is written."""
-
-    name: str
-    meaning: str
-    write: Callable[[float | None], str]
-
-
-def _metrics(pen: Pen) -> dict[str, _Metric]:
-    return {
-        "recall": _Metric(
-            pen.say("Part repérée", "Share found"),
-            pen.say(
-                "parmi les situations où l'issue est survenue, celles qui étaient sur la liste",
-                "among the situations where the outcome came, those that were on the list",
-            ),
-            pen.percent,
-        ),
-        "false_negative_rate": _Metric(
-            pen.say("Part non repérée", "Share not found"),
-            pen.say(
-                "parmi les situations où l'issue est survenue, celles qui n'étaient pas sur la "
-                "liste",
-                "among the situations where the outcome came, those that were not on the list",
-            ),
-            pen.percent,
-        ),
-        "false_positive_rate": _Metric(
-            pen.say("Sur la liste sans issue", "Listed without the outcome"),
-            pen.say(
-                "parmi les situations où l'issue n'est pas survenue, celles qui étaient sur la "
-                "liste",
-                "among the situations where the outcome did not come, those that were on the list",
-            ),
-            pen.percent,
-        ),
-        "precision": _Metric(
-            pen.say("Liste suivie de l'issue", "Listed and followed by the outcome"),
-            pen.say(
-                "parmi les situations sur la liste, celles où l'issue est survenue",
-                "among the situations on the list, those where the outcome came",
-            ),
-            pen.percent,
-        ),
-        "selection_rate": _Metric(
-            pen.say("Part sur la liste", "Share on the list"),
-            pen.say(
-                "parmi toutes les situations dont la suite est connue, celles qui étaient sur la "
-                "liste",
-                "among all situations of which it is known what followed, those on the list",
-            ),
-            pen.percent,
-        ),
-        "auc": _Metric(
-            pen.say("Paires bien rangées", "Pairs in order"),
-            pen.say(
-                "de deux situations du groupe, l'une avec l'issue et l'autre sans, la part des "
-                "paires où l'estimation est plus haute pour la première ; 50 % : comme au hasard",
-                "of two situations in the group, one with the outcome and one without, how often "
-                "the estimate is higher for the first; 50%: no better than chance",
-            ),
-            pen.percent,
-        ),
-        "calibration": _Metric(
-            pen.say("Écart à l'estimation", "Distance from the estimate"),
-            pen.say(
-                "de combien de points l'issue est survenue plus souvent qu'estimé (moins souvent : "
-                "nombre négatif)",
-                "by how many points the outcome came more often than was estimated (less often: "
-                "a negative number)",
-            ),
-            pen.signed_points,
-        ),
-    }
 
 
 def findings(pen: Pen, result: AuditResult) -> Iterator[doc.Section]:
@@ -112,12 +43,12 @@ def findings(pen: Pen, result: AuditResult) -> Iterator[doc.Section]:
                 doc.Paragraph(
                     pen.say(
                         "La part repérée dit, parmi les situations où l'issue est survenue, "
-                        "combien figuraient sur la liste limitée par la capacité des équipes. "
-                        "C'est elle qui compte d'abord, parce que figurer sur la liste ouvre une "
-                        "proposition d'aide.",
+                        "combien figuraient sur la liste, qui n'a qu'un nombre limité de places. "
+                        "C'est elle qui compte d'abord, parce que figurer sur la liste doit ouvrir "
+                        "une proposition d'aide.",
                         "The share found says how many of the situations where the outcome came "
-                        "were on the list, which is as short as the teams' capacity makes it. It "
-                        "comes first because being on the list opens an offer of help.",
+                        "were on the list, which has only so many places. It comes first because "
+                        "being on the list is meant to open an offer of help.",
                     )
                 ),
                 *(_attribute(pen, result, gate) for gate in single),
@@ -198,10 +129,11 @@ def _overview(pen: Pen, result: AuditResult, gates: list[Finding]) -> doc.Sectio
                 pen.say(
                     "Le point est le plus grand écart observé entre deux groupes, la barre ce que "
                     "le hasard laisse possible (95 %). Le trait noir est la tolérance : une barre "
-                    "tout entière à sa gauche donne un accord.",
+                    "tout entière à sa gauche vaut un « oui », si tous les groupes ont pu être "
+                    "comparés.",
                     "The dot is the largest gap seen between two groups, the bar what chance "
                     "leaves possible (95%). The black line is the tolerance: a bar wholly to its "
-                    "left agrees with it.",
+                    "left is a “yes”, if all groups could be compared.",
                 ),
             ),
             doc.Table(
@@ -273,7 +205,7 @@ def _gap(pen: Pen, result: AuditResult, gate: Finding) -> str:
             "Fewer than two groups have enough persons with the outcome: nothing is compared.",
         )
     between = pen.to(pen.points(gate.gap_low), pen.points(gate.gap_high))
-    return pen.say(
+    said = pen.say(
         f"Entre deux groupes comparés, la part repérée diffère au plus de "
         f"{pen.in_points(gate.gap)} ; compte tenu du hasard, cet écart va de {between} points, "
         f"pour une tolérance de {pen.points(result.tolerance)}.",
@@ -281,6 +213,7 @@ def _gap(pen: Pen, result: AuditResult, gate: Finding) -> str:
         f"{pen.in_points(gate.gap)}; allowing for chance, this gap is {between} points, for a "
         f"tolerance of {pen.points(result.tolerance)}.",
     )
+    return f"{said} {two_questions(pen)}" if contradicts(gate) else said
 
 
 def _shares(pen: Pen, gate: Finding) -> doc.Figure:
@@ -311,9 +244,10 @@ def _shares(pen: Pen, gate: Finding) -> doc.Figure:
         " Diamond: share shrunk towards that of everybody.",
     )
     apart = pen.say(
-        " Point creux ou absent : moins de 30 personnes ayant connu l'issue, groupe hors "
+        f" Point creux ou absent : moins de {ENOUGH} personnes ayant connu l'issue, groupe hors "
         "comparaison.",
-        " Hollow or no dot: fewer than 30 persons with the outcome, the group is not compared.",
+        f" Hollow or no dot: fewer than {ENOUGH} persons with the outcome, the group is not "
+        "compared.",
     )
     return doc.Figure(
         pictures.dots(marks, axis),
@@ -380,7 +314,7 @@ def _differences(pen: Pen, result: AuditResult, gate: Finding) -> Iterator[doc.F
 
 
 def _groups(pen: Pen, finding: Finding) -> doc.Table:
-    metric = _metrics(pen)[finding.metric]
+    metric = metrics(pen)[finding.metric]
     shrunk = any(group.shrunk is not None for group in finding.groups)
     gap = (
         pen.say(
@@ -412,7 +346,7 @@ def _groups(pen: Pen, finding: Finding) -> doc.Table:
     )
 
 
-def _row(pen: Pen, metric: _Metric, group: GroupEstimate, *, shrunk: bool) -> tuple[str, ...]:
+def _row(pen: Pen, metric: Metric, group: GroupEstimate, *, shrunk: bool) -> tuple[str, ...]:
     value = _value(pen, group, metric.write)
     if group.numerator is not None and group.denominator is not None:
         value += f" ({pen.out_of(group.numerator, group.denominator)})"
@@ -504,20 +438,22 @@ def _teams(pen: Pen, teams: tuple[TeamsLeftOut, ...]) -> doc.Section:
                 pen.say(
                     "Si une seule équipe fait l'écart, il disparaît sans elle. Chaque équipe a été "
                     "retirée à son tour et tout a été recalculé ; aucune n'est nommée. Une réponse "
-                    "qui tient sans aucune d'elles ne dit pas encore que chaque équipe se "
-                    "ressemble.",
+                    "qui tient sans chacune d'elles ne dit pas encore que toutes les équipes se "
+                    "ressemblent.",
                     "If one team alone makes the gap, it goes without that team. Each team was "
                     "left out in turn and everything computed again; none is named. An answer "
-                    "that holds without any of them does not yet say that all teams are alike.",
+                    "that holds without each of them does not yet say that all teams are alike.",
                 )
             ),
             doc.Table(
                 pen.say("Sans une équipe à la fois", "Leaving out one team at a time"),
                 pen.say(
                     "Étendue du plus grand écart de part repérée, et nombre de fois où la réponse "
-                    "de l'attribut change.",
+                    "de l'attribut change. « – » : quelle que soit l'équipe "
+                    "retirée, il ne restait pas deux groupes à comparer.",
                     "Range of the largest gap in the share found, and how often the attribute's "
-                    "answer changes.",
+                    "answer changes. “–”: whichever team was left out, no two groups were "
+                    "left to compare.",
                 ),
                 (
                     doc.Column(pen.say("Attribut", "Attribute")),

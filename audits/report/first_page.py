@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from audits.records import AuditResult, Finding, GroupEstimate, Verdict
+from audits.records import ENOUGH, AuditResult, Finding, GroupEstimate, Verdict
 from audits.report import document as doc
 from audits.report.context import AuditContext
 from audits.report.numbers import around
 from audits.report.pen import Pen
-
-ENOUGH = 30
-"""Persons with the outcome below whom a group is not compared, as the page says it."""
 
 PERSONS = (("personne", "personnes"), ("person", "persons"))
 
 
 def first_page(pen: Pen, result: AuditResult, context: AuditContext) -> tuple[doc.Block, ...]:
     """Write what fits on one sheet and is enough to know the answer."""
-    return (_verdict(pen, result), _numbers(pen, result, context), *_unanswered(pen, result))
+    return (
+        _verdict(pen, result, context),
+        _numbers(pen, result, context),
+        *_unanswered(pen, result),
+    )
 
 
 def gates_of(result: AuditResult) -> list[Finding]:
@@ -49,7 +50,8 @@ def named(pen: Pen, value: str) -> str:
     return " × ".join("unknown" if part == "inconnu" else part for part in value.split(" × "))
 
 
-def _verdict(pen: Pen, result: AuditResult) -> doc.Verdict:
+def _verdict(pen: Pen, result: AuditResult, context: AuditContext) -> doc.Verdict:
+    of_a_model = context.kind == "model"
     match result.verdict:
         case Verdict.FAIL:
             answer = pen.say(
@@ -59,17 +61,23 @@ def _verdict(pen: Pen, result: AuditResult) -> doc.Verdict:
             meaning = [
                 pen.say(
                     "Parmi les situations où l'issue est survenue, la liste en a retenu nettement "
-                    "moins dans certains groupes que dans d'autres. L'écart dépasse la tolérance "
-                    "fixée d'avance et le hasard ne suffit pas à l'expliquer.",
+                    "moins dans certains groupes que dans d'autres. L'écart observé dépasse la "
+                    "tolérance fixée d'avance, et le hasard ne suffit pas à expliquer que les "
+                    "groupes diffèrent.",
                     "Among the situations where the outcome came, the list held markedly fewer in "
-                    "some groups than in others. The gap is larger than the tolerance that was set "
-                    "beforehand, and chance is not enough to explain it.",
-                ),
-                pen.say(
-                    "Ce qui a été audité ne peut pas être approuvé.",
-                    "What was audited cannot be approved.",
+                    "some groups than in others. The gap seen is larger than the tolerance that "
+                    "was set beforehand, and chance is not enough to explain that the groups "
+                    "differ.",
                 ),
             ]
+            if any(contradicts(gate) for gate in gates_of(result)):
+                meaning.append(two_questions(pen))
+            if of_a_model:
+                meaning.append(
+                    pen.say(
+                        "Ce modèle ne peut pas être approuvé.", "This model cannot be approved."
+                    )
+                )
         case Verdict.PASS:
             answer = pen.say(
                 "Oui : aucun groupe n'est repéré moins bien que la tolérance ne l'admet.",
@@ -98,13 +106,18 @@ def _verdict(pen: Pen, result: AuditResult) -> doc.Verdict:
                     "Nothing shows that all groups are found alike, and nothing shows the "
                     "contrary. This is the usual answer for a small service.",
                 ),
-                pen.say(
-                    "Sans réponse, l'approbation demande une dérogation motivée des deux membres "
-                    "du comité qui approuvent.",
-                    "Without an answer, approval takes a reasoned waiver by both committee members "
-                    "who approve.",
-                ),
             ]
+            if of_a_model:
+                meaning.append(
+                    pen.say(
+                        "Sans réponse, l'approbation demande une dérogation motivée des deux "
+                        "membres du comité qui approuvent. Elle prend fin à la date qu'ils "
+                        "signent ; ensuite, deux membres votent de nouveau.",
+                        "Without an answer, approval takes a reasoned waiver by both committee "
+                        "members who approve. It ends on the date written in it; then two members "
+                        "vote again.",
+                    )
+                )
     return doc.Verdict(
         question=pen.say(
             "La liste repère-t-elle aussi bien tous les groupes ?",
@@ -112,6 +125,22 @@ def _verdict(pen: Pen, result: AuditResult) -> doc.Verdict:
         ),
         answer=answer,
         meaning=tuple(meaning),
+    )
+
+
+def contradicts(gate: Finding) -> bool:
+    """Say whether an attribute fails though its interval, as shown, reaches 0."""
+    return gate.verdict is Verdict.FAIL and not gate.gap_low
+
+
+def two_questions(pen: Pen) -> str:
+    """Explain how the test can tell where the interval of the widest pair cannot."""
+    return pen.say(
+        "Le test compare chaque groupe à tous les autres ensemble ; l'intervalle, lui, porte sur "
+        "les deux groupes les plus éloignés. Le test peut donc conclure là où cet intervalle "
+        "atteint encore zéro.",
+        "The test compares each group with all others together; the interval is about the two "
+        "groups furthest apart. So the test can tell where that interval still reaches zero.",
     )
 
 

@@ -107,6 +107,8 @@ class Spot:
 _ROW, _FIRST, _FOOT = 52, 18, 40
 _PANEL, _PANEL_TOP, _PANEL_FOOT, _BETWEEN = 214, 36, 22, 26
 _SCATTER, _SCATTER_TOP, _SCATTER_FOOT = 320, 30, 46
+_HALF_WORD = (20, 13)
+"""Room that half a word of a scatter takes: percent across, pixels down."""
 _LETTERS, _NARROW = 92, 42
 """Letters of a name and its value that fit a row on paper, and on the narrowest screen."""
 
@@ -248,12 +250,23 @@ def scatter(
         x, y = across.place(spot.x), down(spot.y)
         size = 8.0 if spot.label else 5.5
         body.append(_shape(spot.shape, "second" if spot.label else "dot", x, y, size))
-    # The highest word stands above its place, the others below theirs.
-    named = sorted((spot for spot in spots if spot.label), key=lambda spot: -spot.y)
-    for rank, spot in enumerate(named):
+    taken = [(across.place(spot.x), down(spot.y)) for spot in spots]
+    # The highest word rather stands above its place, the others below theirs.
+    for rank, spot in enumerate(sorted((s for s in spots if s.label), key=lambda s: -s.y)):
         x, y = across.place(spot.x), down(spot.y)
-        body.append(_text(x, y + (24 if rank else -14), spot.label, "value", _side(x, 20)))
+        sides = (24.0, -14.0) if rank else (-14.0, 24.0)
+        line = min((y + side for side in sides), key=lambda line: _crowd(taken, x, line))
+        body.append(_text(x, line, spot.label, "value", _side(x, 20)))
+        taken.append((x, line - 5))
     return Picture("".join(body), _SCATTER)
+
+
+def _crowd(taken: Sequence[tuple[float, float]], x: float, line: float) -> int:
+    """Count what a word at ``x`` percent, standing on ``line``, would run into."""
+    across, down = _HALF_WORD
+    if _side(x, 20) != "middle":
+        across *= 2
+    return sum(abs(left - x) < across and abs(top - line + 5) < down for left, top in taken)
 
 
 def share_axis(values: Sequence[float | None], unit: str, *, rule: float | None = None) -> Axis:

@@ -6,13 +6,15 @@ read out of its record's docstring, so that neither can be changed alone.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
-import types
+from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
 
 from audits.records import AuditResult
 from audits.report.context import AuditContext
@@ -21,40 +23,50 @@ from audits.surroundings import Surroundings
 _NAMED = re.compile(r"^(\w+(?:, \w+)*)\n((?:    .*\n?|\n)+)", re.MULTILINE)
 
 
+@dataclass(frozen=True, kw_only=True)
+class AuditFile(AuditResult):
+    """The whole audit, as it is written.
+
+    Parameters
+    ----------
+    written_on
+        Day of the report.
+    """
+
+    written_on: date
+    context: AuditContext
+    surroundings: Surroundings
+
+
+class _Closed(GenerateJsonSchema):
+    """Objects without any other field, none left out, described as in their docstrings."""
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> dict[str, Any]:
+        made = super().dataclass_schema(schema)
+        said: dict[str, str] = {}
+        for record in reversed(schema["cls"].__mro__[:-1]):
+            said |= _fields(inspect.getdoc(record) or "")
+        for name, field in made["properties"].items():
+            field.pop("default", None)
+            field.pop("title", None)
+            if name in said:
+                field["description"] = said[name]
+        text = re.split(r"\n(?:Parameters|Attributes)\n-+\n", inspect.getdoc(schema["cls"]) or "")
+        return made | {
+            "description": _flat(text[0]),
+            "additionalProperties": False,
+            "required": list(made["properties"]),
+        }
+
+
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of what :mod:`audits.report.writing` writes."""
-    definitions: dict[str, Any] = {}
-    whole = _object(AuditResult, definitions)
-    whole["properties"] |= {
-        "written_on": {"type": "string", "format": "date", "description": "Day of the report."},
-        "context": _type(AuditContext, definitions),
-        "surroundings": _type(Surroundings, definitions),
-    }
-    whole["required"] = list(whole["properties"])
+    made = TypeAdapter(AuditFile).json_schema(mode="serialization", schema_generator=_Closed)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:rebond:audit:1",
+        **made,
         "title": "A fairness audit of a list: rebond-audit/1",
-        **whole,
-        "$defs": dict(sorted(definitions.items())),
-    }
-
-
-def _object(record: type, definitions: dict[str, Any]) -> dict[str, Any]:
-    text = inspect.getdoc(record) or ""
-    said = _fields(text)
-    hints = get_type_hints(record)
-    properties = {
-        field.name: _type(hints[field.name], definitions)
-        | ({"description": said[field.name]} if field.name in said else {})
-        for field in dataclasses.fields(record)
-    }
-    return {
-        "description": _flat(re.split(r"\n(?:Parameters|Attributes)\n-+\n", text)[0]),
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(properties),
-        "properties": properties,
     }
 
 
@@ -65,54 +77,6 @@ def _fields(text: str) -> dict[str, str]:
         name: _flat(meaning)
         for names, meaning in _NAMED.findall(listed)
         for name in names.split(", ")
-    }
-
-
-def _type(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in {Union, types.UnionType}:
-        return _nullable([_type(one, definitions) for one in inner])
-    if origin is tuple:
-        return _list(inner, definitions)
-    if origin is Literal:
-        return {"enum": list(inner)}
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if kind.__name__ not in definitions:
-            definitions[kind.__name__] = {}
-            definitions[kind.__name__] = _object(kind, definitions)
-        return {"$ref": f"#/$defs/{kind.__name__}"}
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return {"enum": [member.value for member in kind]}
-    return dict(_PLAIN[kind])
-
-
-_PLAIN: dict[Any, dict[str, Any]] = {
-    bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    str: {"type": "string"},
-    date: {"type": "string", "format": "date"},
-    type(None): {"type": "null"},
-}
-
-
-def _nullable(either: list[dict[str, Any]]) -> dict[str, Any]:
-    if all(set(one) == {"type"} for one in either):
-        return {"type": [one["type"] for one in either]}
-    if all(set(one) <= {"enum", "type"} for one in either):
-        return {"enum": [*(v for one in either for v in one.get("enum", [])), None]}
-    return {"anyOf": either}
-
-
-def _list(inner: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:
-    if len(inner) > 1 and inner[1] is Ellipsis:
-        return {"type": "array", "items": _type(inner[0], definitions)}
-    return {
-        "type": "array",
-        "prefixItems": [_type(one, definitions) for one in inner],
-        "items": False,
-        "minItems": len(inner),
-        "maxItems": len(inner),
     }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,26 @@ def test_a_home_is_made_once_and_its_keys_are_closed(home: Path) -> None:
     assert "already holds something" in ran.out["error"]
     assert snapshot(home) == before
     assert (home / "keys").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_of_this_version_needs_no_upgrade_and_no_home_is_no_older_one(
+    home: Path, tmp_path: Path
+) -> None:
+    assert rebond("upgrade", home=home).out == {"upgraded": False}
+    ran = rebond("upgrade", home=tmp_path / "nothing")
+    assert ran.status == 1 and "init" in ran.out["error"]
+
+
+def test_a_home_of_an_older_version_is_brought_to_this_one(home: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(home, older)
+    with closing(sqlite3.connect(older / "review.db")) as database, database:
+        database.execute("ALTER TABLE votes DROP COLUMN waived_until")
+        database.execute("UPDATE alembic_version SET version_num = '0002'")
+    ran = rebond("journal", "verify", home=older)
+    assert ran.status == 1 and "rebond upgrade" in ran.out["error"]
+    assert rebond("upgrade", home=older).out == {"upgraded": True}
+    assert rebond("journal", "verify", home=older).out["ok"] is True
 
 
 def test_a_command_without_a_home_says_what_to_do(tmp_path: Path) -> None:

@@ -476,7 +476,7 @@ def unassessed(house: Trained) -> None:
             version=house.chosen,
             verdict="cannot_assess",
             audit_hash=file_hash(house.report(house.chosen) / "audit.json"),
-            report_hash=file_hash(house.report(house.chosen) / "audit.html"),
+            report_hash=report_hash(house.report(house.chosen)),
             by=CLI,
             now=house.home.now(),
         )

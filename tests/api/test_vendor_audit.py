@@ -159,6 +159,8 @@ def test_the_groups_are_never_guessed(command: Command, tmp_path: Path) -> None:
         assert ran.status == 2
         assert "--attributes" in ran.out["error"]
         assert "vendor.csv could be: sex, shade." in ran.out["error"]
+    ran = command("--predictions", vendor(tmp_path), "--score", "shade", "--k", "5")
+    assert "vendor.csv could be: sex." in ran.out["error"]
 
 
 @pytest.mark.parametrize(

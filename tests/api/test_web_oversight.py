@@ -389,6 +389,12 @@ def test_an_audit_is_shown_in_short_and_whole(house):
     assert "41\u202f%" in page
     assert "environ 910 personnes" in page
     assert "non montré" in page
+    assert "2\u202f030 personnes, dont 160 ont connu l'issue observée" in page
+    assert "à 13 dates de revue" in page
+    assert "Plus grand écart : 6 points ; compte tenu du hasard, de 0 à 24." in page
+    assert 'inconnu <span class="quiet">(non comparé)</span>' in page
+    for measure in ("Paires bien rangées", "Écart à l'estimation"):
+        assert measure in page.replace("\u2019", "'")
     report = dina.get(f"/audits/{VERSION}/report")
     assert "Rapport entier." in report.text
     assert "style-src 'unsafe-inline'" in report.headers["content-security-policy"]

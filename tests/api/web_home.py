@@ -198,19 +198,26 @@ def audit() -> dict[str, object]:
     """Build what an audit writes, with a group too small to show."""
     groups = [
         {"value": "non", "n": 1700, "positives": 120, "estimate": 0.41, "low": 0.33,
-         "high": 0.49, "suppressed": False},
-        {"value": "oui", "n": 300, "positives": 24, "estimate": 0.35, "low": 0.18,
-         "high": 0.55, "suppressed": False},
+         "high": 0.49, "assessed": True, "suppressed": False},
+        {"value": "oui", "n": 300, "positives": 34, "estimate": 0.35, "low": 0.18,
+         "high": 0.55, "assessed": True, "suppressed": False},
         {"value": "inconnu", "n": None, "positives": None, "estimate": None, "low": None,
-         "high": None, "suppressed": True},
+         "high": None, "assessed": False, "suppressed": True},
     ]  # fmt: skip
     finding = {
-        "attribute": "interprete", "metric": "recall_at_capacity", "groups": groups,
+        "attribute": "interprete", "metric": "recall", "groups": groups,
         "gap": 0.06, "gap_low": 0.0, "gap_high": 0.24, "p_value": 0.4,
         "verdict": "cannot_assess", "persons_needed": 903,
     }  # fmt: skip
-    context = {"model_hash": model_table().hash}
-    return {"verdict": "cannot_assess", "findings": [finding], "context": context}
+    beside = [
+        finding | {"metric": metric, "gap": 0.03, "verdict": None, "persons_needed": None}
+        for metric in ("false_negative_rate", "auc", "calibration")
+    ]
+    return {
+        "verdict": "cannot_assess", "tolerance": 0.1, "persons": 2030, "positives": 160,
+        "review_dates": 13, "findings": [finding, *beside],
+        "context": {"model_hash": model_table().hash, "outcome": model_table().outcome},
+    }  # fmt: skip
 
 
 def build(folder: Path, *, demonstration: bool = True, approved: bool = True) -> House:

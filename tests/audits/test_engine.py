@@ -284,9 +284,10 @@ def test_same_input_and_seed_same_result_whatever_the_order_of_rows() -> None:
 
 
 def test_auditing_one_more_attribute_changes_no_other_interval() -> None:
+    """Before secrecy: the small cells of one attribute round the shares of all."""
     table = histories(1500, 4, rng=np.random.default_rng(6))
-    alone = audit_predictions(table, attributes=["interprete"], replicates=100)
-    both = audit_predictions(table, attributes=["interprete", "genre"], replicates=100)
+    alone = assess(table, attributes=["interprete"], replicates=100).result
+    both = assess(table, attributes=["interprete", "genre"], replicates=100).result
     for one in alone.findings:
         beside = finding(both, one.metric, "interprete")
         neutral = {"p_value": None, "verdict": None, "persons_needed": None}
@@ -364,6 +365,20 @@ def test_a_gap_is_failed_however_many_attributes_are_asked_about() -> None:
     assert {one.verdict for one in gates} == {Verdict.FAIL}
 
 
+def test_leaving_a_team_out_changes_the_team_and_not_the_number_of_tests() -> None:
+    """Alone this gap is significant, tested beside an intersection it is not."""
+    found = np.repeat([1, 0, 1, 0], [50, 50, 35, 65])
+    table = pd.DataFrame({"groupe": np.repeat(["u", "v"], 100), "label": 1, "selected": found > 0})
+    table["person"], table["team"] = [f"p{i}" for i in range(200)], np.tile(list("abcdefghij"), 20)
+    result = assess(
+        table.assign(un="x"), attributes=["groupe", "un"], intersections=[["groupe", "un"]]
+    ).result
+    assert finding(result, "recall", "groupe").verdict is Verdict.CANNOT_ASSESS
+    left_out = next(one for one in result.teams if one.attribute == "groupe")
+    assert left_out.teams == 10
+    assert left_out.other_verdicts <= 2
+
+
 def test_groups_that_cannot_be_told_apart_are_refused_before_anything_is_drawn() -> None:
     table = people([30, 30], [0.5, 0.5], rng=np.random.default_rng(0))
     with pytest.raises(IndistinctGroups, match="at most 1000"):
@@ -428,3 +443,29 @@ def test_the_published_compas_table() -> None:
         estimates = [round(group.estimate, 4) for group in finding(exact, metric).groups]
         assert estimates == list(expected)
     assert exact.verdict is Verdict.FAIL
+
+
+def test_one_team_that_makes_the_gap_is_seen_when_it_is_left_out() -> None:
+    rng = np.random.default_rng(8)
+    fair = people([1200, 1200], [0.5, 0.5], rng=rng)
+    fair["team"] = np.where(np.arange(len(fair)) % 2, "nord", "sud")
+    skewed = people([600, 600], [0.9, 0.1], rng=rng).assign(
+        team="est", person=lambda table: "e" + table["person"]
+    )
+    table = pd.concat([fair, skewed], ignore_index=True).assign(langue="fr")
+    result = audit_predictions(
+        table, attributes=["groupe"], intersections=[["groupe", "langue"]], replicates=200
+    )
+    assert result.verdict is Verdict.FAIL
+    assert [one.attribute for one in result.teams] == ["groupe", "groupe × langue"]
+    for left in result.teams:
+        assert left.teams == 3
+        assert left.gap_least < 0.1 < left.gap_most
+        assert left.other_verdicts == 1
+        assert left.gap_least == round(left.gap_least, 2)
+
+
+def test_without_teams_none_is_left_out() -> None:
+    table = people([100, 100], [0.5, 0.5], rng=np.random.default_rng(0))
+    alone = audit_predictions(table.assign(team="nord"), attributes=["groupe"], replicates=20)
+    assert alone.teams == ()

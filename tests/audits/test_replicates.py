@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from audits.counts import COUNTED, Grouping, Population
-from audits.engine import DRAWN
+from audits.findings import DRAWN
 from audits.predictions import checked
 from audits.replicates import Additive, group_sums, permute, resample
 from tests.audits.tables import histories

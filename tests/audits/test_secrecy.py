@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
-from hypothesis import assume, given, settings
+import pytest
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from audits.engine import audit_predictions
 from audits.records import AuditResult, GroupEstimate
 from audits.suppression import K, withheld
 from tests.audits.tables import histories
-
-SHARES = {
-    "recall": ((0,), (0, 1)),
-    "false_positive_rate": ((2,), (2, 3)),
-    "precision": ((0,), (0, 2)),
-    "selection_rate": ((0, 2), (0, 1, 2, 3)),
-}
-"""Cells (found, missed, needless, passed) of every share."""
 
 
 @st.composite
@@ -27,8 +22,8 @@ def groups(draw: st.DrawFn) -> list[tuple[int, int, int, int]]:
     return draw(st.lists(st.tuples(cell, cell, cell, cell), min_size=2, max_size=4))
 
 
-def audited(cells: list[tuple[int, int, int, int]]) -> AuditResult:
-    """Audit a vendor's file: one row a person."""
+def audited(cells: list[tuple[int, int, int, int]], *attributes: str) -> AuditResult:
+    """Audit a vendor's file: one row a person; "tous" is an attribute that all share."""
     rows = [
         (f"g{g}", label, selected)
         for g, counts in enumerate(cells)
@@ -39,68 +34,168 @@ def audited(cells: list[tuple[int, int, int, int]]) -> AuditResult:
     ]
     table = pd.DataFrame(rows, columns=["groupe", "label", "selected"])
     table["person"] = [f"p{row}" for row in range(len(table))]
-    return audit_predictions(table, attributes=["groupe"], replicates=10)
+    return audit_predictions(
+        table.assign(tous="tous"), attributes=["groupe", *attributes], replicates=10
+    )
 
 
-def consistent(shown: dict[str, GroupEstimate]) -> np.ndarray:
-    """Every table of cells, shape (tables, 4), that would be shown like that.
+def running(listed: int, of: int) -> int:
+    """The published rounding of a running total: to a multiple of three, below what there is."""
+    return min((listed + 1) // 3, of // 3) * 3
 
-    The attacker knows the rule: cells are rounded to multiples of three, shares to percents.
+
+def rounded(listed: list[int], of: list[int]) -> list[int]:
+    """What shares of the groups are made of."""
+    totals = zip(np.cumsum(listed).tolist(), np.cumsum(of).tolist(), strict=True)
+    near = np.diff([running(x, y) for x, y in totals], prepend=0).tolist()
+    return [min(x, n // 3 * 3) for x, n in zip(near, of, strict=True)]
+
+
+def consistent(shown: list[int | None], of: list[int]) -> list[set[int]]:
+    """Every count of each group that some table has which would be shown like this one.
+
+    The attacker knows the rule, how many could have been listed in each group, what shown
+    shares are made of to the last one.
     """
-    recall = shown["recall"]
-    assert recall.n is not None
-    assert recall.positives is not None
-    negatives = recall.n - recall.positives
-    found, needless = (
-        grid.ravel() for grid in np.mgrid[0 : recall.positives + 1, 0 : negatives + 1]
-    )
-    cells = np.column_stack([found, recall.positives - found, needless, negatives - needless])
-    near = np.column_stack([_near(found, recall.positives), _near(needless, negatives)])
-    near = np.column_stack(
-        [near[:, 0], recall.positives - near[:, 0], near[:, 1], negatives - near[:, 1]]
-    )
-    possible = np.ones(len(cells), dtype=bool)
-    for metric, (above, below) in SHARES.items():
-        group = shown[metric]
-        base = near if group.suppressed else cells
-        a, b = base[:, above].sum(axis=1), base[:, below].sum(axis=1)
-        if group.denominator is not None:
-            possible &= cells[:, below].sum(axis=1) == group.denominator
-        if group.numerator is not None:
-            possible &= cells[:, above].sum(axis=1) == group.numerator
-        if group.estimate is not None:
-            reach = 0.005 + 1e-9 if group.suppressed else 1e-9
-            possible &= (b > 0) & (np.abs(a / np.maximum(b, 1) - group.estimate) <= reach)
-    return cells[possible]
+    most = [0, *np.cumsum(of).tolist()]
+    ways = [set(range(n + 1)) for n in most]
 
+    def steps(g: int) -> list[tuple[int, int]]:
+        return [
+            (x, y)
+            for x in ways[g]
+            for y in ways[g + 1] & set(range(x, x + of[g] + 1))
+            if shown[g] is None
+            or min(running(y, most[g + 1]) - running(x, most[g]), of[g] // 3 * 3) == shown[g]
+        ]
 
-def _near(count: np.ndarray, total: int) -> np.ndarray:
-    """The published rounding: of three neighbours one, of the last two the total."""
-    if total % 3 == 2:
-        return np.where(count >= total - 1, total, np.round(count / 3) * 3)
-    return np.round(count / 3) * 3
+    for g in range(len(of)):  # forwards, then backwards: only totals that lead somewhere
+        ways[g + 1] = {y for _, y in steps(g)}
+    for g in reversed(range(len(of))):
+        ways[g] = {x for x, _ in steps(g)}
+    return [{y - x for x, y in steps(g)} for g in range(len(of))]
 
 
 @settings(max_examples=60, deadline=None)
+@example([(0, 11, 0, 11), (0, 11, 0, 11)])
+@example([(7, 40, 30, 40), (7, 40, 30, 40)])
 @given(groups())
 def test_s21_small_cells_stay_ambiguous_to_who_knows_the_rule(
     cells: list[tuple[int, int, int, int]],
 ) -> None:
     assume(all(sum(counts) > 0 for counts in cells))
+    small = any(count < K for counts in cells for count in counts)
+    result = audited(cells, "tous")
+    for metric, first in (("recall", 0), ("false_positive_rate", 2)):
+        groups = _shown(result, metric)
+        assert all(group.numerator is None for group in groups) or not small
+        _attack(groups, cells, first)
+
+
+@settings(max_examples=60, deadline=None)
+@example([(0, 11, 0, 11), (40, 40, 40, 40), (12, 12, 12, 12)])
+@given(groups())
+def test_s21_alone_a_table_keeps_its_large_groups_exact_and_its_small_ones_ambiguous(
+    cells: list[tuple[int, int, int, int]],
+) -> None:
+    assume(all(sum(counts) > 0 for counts in cells))
     result = audited(cells)
-    for g, counts in enumerate(cells):
-        shown = {
-            one.metric: next(group for group in one.groups if group.value == f"g{g}")
-            for one in result.findings
-            if one.metric in SHARES
-        }
-        recall = shown["recall"]
-        if recall.n is None or recall.positives is None:
+    for metric, first in (("recall", 0), ("false_positive_rate", 2)):
+        groups = _shown(result, metric)
+        for group, counts in zip(groups, cells, strict=True):
+            if group.numerator is not None:
+                assert min(counts) >= K
+                assert group.estimate == counts[first] / (counts[first] + counts[first + 1])
+        hidden = [g for g, group in enumerate(groups) if group.numerator is None]
+        _attack([groups[g] for g in hidden], [cells[g] for g in hidden], first)
+
+
+def _shown(result: AuditResult, metric: str) -> tuple[GroupEstimate, ...]:
+    return next(
+        one for one in result.findings if (one.metric, one.attribute) == (metric, "groupe")
+    ).groups
+
+
+def _attack(
+    groups: Sequence[GroupEstimate], cells: Sequence[tuple[int, int, int, int]], first: int
+) -> None:
+    """Take the shown shares apart: a count below k must stay one of several."""
+    listed = [counts[first] for counts in cells]
+    of = [counts[first] + counts[first + 1] for counts in cells]
+    near = rounded(listed, of)
+    left = consistent(
+        [
+            one if group.estimate is not None else None
+            for group, one in zip(groups, near, strict=True)
+        ],
+        of,
+    )
+    for g, group in enumerate(groups):
+        if group.estimate is None or group.numerator is not None:
             continue
-        left = consistent(shown)
-        assert (left == counts).all(axis=1).any()
-        for index, count in enumerate(counts):
-            assert count >= K or len(set(left[:, index])) > 1
+        assert group.estimate == pytest.approx(near[g] / of[g], abs=1e-6)
+        assert listed[g] in left[g]
+        assert len(left[g]) > 1 or min(listed[g], of[g] - listed[g]) >= K
+
+
+def test_s21_how_few_have_no_known_outcome_cannot_be_subtracted() -> None:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"person": [f"p{i}" for i in range(600)]})
+    table["a"], table["label"] = np.repeat(["x", "y"], 300), rng.random(600) < 0.4
+    table = table.astype({"label": "Int8"}).assign(
+        selected=rng.random(600) < 0.4, probability=rng.random(600).round(1)
+    )
+    table.loc[[3, 4, 400], "label"] = pd.NA
+    result = audit_predictions(table, attributes=["a"], replicates=20)
+    assert result.labelled_share == 0.99
+    for one in result.findings:
+        for group in one.groups:
+            assert group.n == 300
+            assert group.denominator is None
+    assert all(one.persons is None for curve in result.calibration for one in curve.bins)
+
+
+def test_s21_how_few_changed_groups_cannot_be_subtracted() -> None:
+    table = histories(300, 4, rng=np.random.default_rng(0))
+    table.loc[[4, 40], "interprete"] = (
+        table.loc[[5, 41], "interprete"].map({"oui": "non", "non": "oui"}).to_numpy()
+    )
+    result = audit_predictions(table, attributes=["interprete"], replicates=20)
+    for one in result.findings:
+        assert any(group.n is None for group in one.groups)
+        assert any(group.positives is None for group in one.groups)
+
+
+def test_s21_nothing_is_told_of_the_few_in_a_group_who_have_a_score() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"person": [f"p{i}" for i in range(400)], "a": ["x", "y"] * 200})
+    table["label"], table["selected"] = rng.integers(0, 2, 400), rng.random(400) < 0.4
+    table["score"] = np.where((table["a"] == "x") | (table.index < 6), rng.random(400), np.nan)
+    table["probability"] = table["score"]
+    result = audit_predictions(table, attributes=["a"], replicates=20)
+    for one in result.findings:
+        if one.metric in {"auc", "calibration"}:
+            assert [group.estimate is None for group in one.groups] == [False, True]
+
+
+def test_s21_no_attribute_is_exact_beside_one_that_is_rounded() -> None:
+    """The exact groups of one would give the total, and so which way the others were rounded."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"person": [f"p{i}" for i in range(600)], "label": 0, "selected": False})
+    table["a"] = rng.choice(["x", "y", "z"], 600, p=[0.5, 0.35, 0.15])
+    table["b"] = rng.choice(["u", "v"], 600)
+    table.loc[:199, "label"] = 1
+    table["selected"] = rng.random(600) < 0.2
+    table["a"] = rng.permutation(table["a"])
+    result = audit_predictions(table, attributes=["a", "b"], replicates=100)
+    recalls = [one for one in result.findings if one.metric == "recall"]
+    assert any(group.suppressed for one in recalls for group in one.groups)
+    for one in recalls:
+        assert one.persons_needed is None or str(one.persons_needed)[1:].strip("0") == ""
+        for group in one.groups:
+            assert group.numerator is None
+            for end in (group.low, group.high, group.difference_low, one.gap_high):
+                assert end is None or end == round(end, 2)
 
 
 def test_s21_no_hidden_count_is_a_combination_of_shown_ones() -> None:
@@ -150,7 +245,7 @@ def test_an_interval_that_was_rounded_still_holds_what_it_held(
     cells: list[tuple[int, int, int, int]],
 ) -> None:
     assume(all(sum(counts) > 0 for counts in cells))
-    for one in audited(cells).findings:
+    for one in audited(cells, "tous").findings:
         if one.gap is not None:
             assert one.gap_low <= one.gap <= one.gap_high
         for group in one.groups:

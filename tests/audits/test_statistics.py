@@ -55,7 +55,10 @@ def test_intervals_cover_the_truth_on_clustered_rows() -> None:
         groups = [clustered(60, 0.3, rng), clustered(200, 0.45, rng)]
         observed = np.array([sums(a, b) for a, b in groups])
         again = np.stack([drawn(a, b, rng, 200) for a, b in groups], axis=1)
-        own, gap = intervals(ratios(observed, again)), together(ratios_to_rest(observed, again))
+        own, gap = (
+            intervals(ratios(observed, again), least=0),
+            together(ratios_to_rest(observed, again)),
+        )
         covered.append(
             [
                 own.low[0] <= 0.3 <= own.high[0],

@@ -21,7 +21,13 @@ from sqlalchemy.pool import StaticPool
 from features.keys import Keyring
 from revue import schema
 from revue.committee import models
-from revue.database import DatabaseMissing, NotMigrated, create_database, open_database
+from revue.database import (
+    DatabaseMissing,
+    NotMigrated,
+    create_database,
+    open_database,
+    upgrade_database,
+)
 from revue.permissions import NotYours
 from revue.records import Actor, ModelState, Opinion, Role, State
 from revue.review import give_view, handled_elsewhere
@@ -86,7 +92,8 @@ def test_votes_from_before_waivers_had_an_end_are_kept(tmp_path: Path, keys: Key
     engine.dispose()
     with pytest.raises(NotMigrated):
         open_database(path, keys.sign)
-    create_database(path)
+    assert upgrade_database(path) == "0002"
+    assert upgrade_database(path) is None
     opened = open_database(path, keys.sign)
     last = date(2026, 6, 30)  # 180 days after the vote
     with opened.begin() as session:
@@ -103,6 +110,10 @@ def test_missing_and_foreign_files_are_refused(tmp_path: Path, keys: Keyring) ->
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t (a)").connection.close()
     with pytest.raises(NotMigrated):
         open_database(tmp_path / "other.db", keys.sign)
+    with pytest.raises(DatabaseMissing):
+        upgrade_database(tmp_path / "nothing.db")
+    with pytest.raises(NotMigrated, match="does not know"):
+        upgrade_database(tmp_path / "other.db")
 
 
 def test_sqlite_is_set_to_keep_its_word(session: Session) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -170,6 +171,33 @@ def test_each_answer_is_said_in_words(
         verdict is not Verdict.CANNOT_ASSESS
     )
     assert ("An answer would take about" in html) == (verdict is Verdict.CANNOT_ASSESS)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("fr", "atteint encore zéro"), ("en", "still reaches zero")],
+)
+def test_a_failure_beside_an_interval_that_reaches_0_is_explained(
+    language: Language, words: str
+) -> None:
+    table = people([900, 900], [0.7, 0.3], rng=np.random.default_rng(5))
+    failed = audit_predictions(table, attributes=["groupe"], replicates=200)
+    assert failed.verdict is Verdict.FAIL
+    reaching = replace(failed, findings=tuple(replace(one, gap_low=0.0) for one in failed.findings))
+    # Once in the method; then in the answer, and beside the attribute.
+    assert page_of(failed, language=language).count(words) == 1
+    assert page_of(reaching, language=language).count(words) == 3
+
+
+def test_only_a_model_is_said_to_be_approved_or_not() -> None:
+    table = people([900, 900], [0.7, 0.3], rng=np.random.default_rng(5))
+    failed = audit_predictions(table, attributes=["groupe"], replicates=200)
+    assert "ne peut pas être approuvé" in page_of(failed)
+    of_a_file = page_of(failed, AuditContext("fichier.csv"), Surroundings())
+    assert "approuvé" not in of_a_file
+    assert "Chaque ligne du fichier a été comptée comme une autre personne" in of_a_file
+    assert "mène à un contrôle ou à une sanction" in of_a_file
+    assert "mène à un contrôle ou à une sanction" not in page_of(failed)
 
 
 def test_numbers_are_written_as_each_language_does() -> None:
