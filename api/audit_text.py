@@ -75,7 +75,8 @@ def _answer(result: AuditResult) -> str:
         case Verdict.FAIL:
             return (
                 "FAIL. Of those with the outcome, the list holds fewer of some groups than of "
-                f"others, by more than the tolerance of {tolerance}; chance does not explain it."
+                "others: chance does not explain that they differ, and the gap seen is above the "
+                f"tolerance of {tolerance}."
             )
         case _:
             return (

@@ -133,7 +133,7 @@ def assess(
     drawn, added = resample(
         groupings,
         DRAWN,
-        [additive for additive, _ in scores.additive()],
+        scores.additive(),
         persons=population.persons,
         seed=seed,
         replicates=replicates,

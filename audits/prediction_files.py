@@ -29,7 +29,7 @@ from features.paths import literal
 
 BINARY = {"0": 0, "0.0": 0, "false": 0, "faux": 0, "1": 1, "1.0": 1, "true": 1, "vrai": 1}
 """What spreadsheets write for a truth value, in English and in French."""
-MOST_GROUPS = 200
+MOST_VALUES = 200
 """An attribute with more values tells persons apart, not groups."""
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -171,9 +171,9 @@ def read_predictions(
     clean = checked(table, names)
     for name in names:
         values = clean[name].nunique()
-        if values > MOST_GROUPS:
+        if values > MOST_VALUES:
             raise NotGroups(
-                f"Attribute {name!r} has {values} values; expected at most {MOST_GROUPS}, for an "
+                f"Attribute {name!r} has {values} values; expected at most {MOST_VALUES}, for an "
                 "audit compares groups: put them into classes first."
             )
     return Predictions(clean, names, tie_break)

@@ -66,6 +66,9 @@ def ascending(kind: Ints, score: Floats) -> Ints:
 def auc(grouping: Grouping, kind: Ints, score: Floats, order: Ints) -> Influences:
     """Area under the ROC curve within every group, ties counting one half.
 
+    All groups in one pass over rows sorted once; of one group alone it is
+    :func:`modeles.measures.auc_sample`, and a test holds the two together.
+
     Parameters
     ----------
     grouping

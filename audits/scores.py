@@ -60,15 +60,15 @@ class Scores:
             ]
         return cls(groupings, measures, curves)
 
-    def additive(self) -> list[tuple[Additive, Influences]]:
+    def additive(self) -> list[Additive]:
         """Return the influences to be drawn, in the order that :meth:`replicated` takes."""
         measured = [
-            (Additive(grouping, one.members), one)
+            Additive(grouping, one.members)
             for grouping, found in zip(self.groupings, self.measures, strict=True)
             for one in found.values()
         ]
         curved = [
-            (Additive(grouping, curve.observed.members), curve.observed)
+            Additive(grouping, curve.observed.members)
             for grouping, curve in zip(self.groupings, self.curves, strict=False)
         ]
         return measured + curved

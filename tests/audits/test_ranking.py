@@ -6,8 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from audits.counts import Grouping, Population
 from audits.engine import assess
+from audits.predictions import checked
+from audits.ranking import ascending, auc
 from audits.records import AuditResult, Finding
+from modeles.measures import auc_sample
 
 
 def table(rng: np.random.Generator, persons: int = 150, rows: int = 6) -> pd.DataFrame:
@@ -105,3 +109,20 @@ def test_without_scores_nothing_is_said_of_them() -> None:
     result = assess(plain, attributes=["groupe"], replicates=20).result
     assert {one.metric for one in result.findings}.isdisjoint({"auc", "calibration"})
     assert result.calibration == ()
+
+
+def test_in_each_group_the_influences_are_those_of_the_training_s_own_measure() -> None:
+    some = checked(table(np.random.default_rng(4)), ["groupe"])
+    some["score"] = some["score"].round(1)  # many ties
+    population = Population.of(some, ["groupe"])
+    grouping = Grouping.of(population, ("groupe",))
+    score = some["score"].to_numpy()
+    found = auc(grouping, population.kind, score, ascending(population.kind, score))
+    for g in range(len(grouping.values)):
+        inside = grouping.group == g
+        label = some["label"].to_numpy(dtype=float)[inside]
+        alone = auc_sample(label, score[inside], population.person[inside], population.persons)
+        assert found.estimate[g, 0] == pytest.approx(alone.auc)
+        members = grouping.of_member == g
+        expected = alone.influence[grouping.person[members]]
+        assert found.members[members, 0] == pytest.approx(expected, abs=1e-6)
