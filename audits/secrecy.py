@@ -238,6 +238,8 @@ def _finding(finding: Finding, grouping: Grouping, secrets: Secrets) -> Finding:
         None if end is None else gap + told.stretch * (end - finding.gap)
         for end in (finding.gap_low, finding.gap_high)
     )
+    if finding.gap_low == 0:
+        low = 0.0  # cut off there: moved along it would say that chance is ruled out
     return replace(
         finding,
         groups=groups,

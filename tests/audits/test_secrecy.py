@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from audits.engine import audit_predictions
+from audits.engine import assess, audit_predictions
 from audits.records import AuditResult, GroupEstimate
 from audits.suppression import K, withheld
 from tests.audits.tables import histories
@@ -22,8 +22,8 @@ def groups(draw: st.DrawFn) -> list[tuple[int, int, int, int]]:
     return draw(st.lists(st.tuples(cell, cell, cell, cell), min_size=2, max_size=4))
 
 
-def audited(cells: list[tuple[int, int, int, int]], *attributes: str) -> AuditResult:
-    """Audit a vendor's file: one row a person; "tous" is an attribute that all share."""
+def rows_of(cells: list[tuple[int, int, int, int]]) -> pd.DataFrame:
+    """Make a vendor's file: one row a person; "tous" is an attribute that all share."""
     rows = [
         (f"g{g}", label, selected)
         for g, counts in enumerate(cells)
@@ -34,9 +34,11 @@ def audited(cells: list[tuple[int, int, int, int]], *attributes: str) -> AuditRe
     ]
     table = pd.DataFrame(rows, columns=["groupe", "label", "selected"])
     table["person"] = [f"p{row}" for row in range(len(table))]
-    return audit_predictions(
-        table.assign(tous="tous"), attributes=["groupe", *attributes], replicates=10
-    )
+    return table.assign(tous="tous")
+
+
+def audited(cells: list[tuple[int, int, int, int]], *attributes: str) -> AuditResult:
+    return audit_predictions(rows_of(cells), attributes=["groupe", *attributes], replicates=10)
 
 
 def running(listed: int, of: int) -> int:
@@ -251,3 +253,15 @@ def test_an_interval_that_was_rounded_still_holds_what_it_held(
         for group in one.groups:
             if group.estimate is not None:
                 assert group.low <= group.estimate <= group.high
+
+
+@settings(max_examples=60, deadline=None)
+@given(groups())
+def test_no_rounding_rules_out_a_gap_of_nothing(cells: list[tuple[int, int, int, int]]) -> None:
+    assume(all(sum(counts) > 0 for counts in cells))
+    table = rows_of(cells)
+    asked = {"attributes": ["groupe", "tous"], "replicates": 10}
+    exact, shown = assess(table, **asked).result, audit_predictions(table, **asked)
+    for before, after in zip(exact.findings, shown.findings, strict=True):
+        if before.gap_low == 0:
+            assert after.gap_low == 0
