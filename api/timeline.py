@@ -3,8 +3,9 @@
 Drawn on the server as SVG with classes only, so that the style sheet colours it in light,
 dark and print and the strict content policy needs no exception. What the service itself
 did stands as rings, what concerns the person as filled dots: the difference is a shape and
-not only a colour. It is drawn twice, for a wide page and for a telephone; the style sheet
-shows one of them.
+not only a colour. A light span shows the days since the last exchange, with whatever lies
+in them. It is drawn twice, for a wide page and for a telephone; the style sheet shows one
+of them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
+from itertools import count
 
-from features.codes import LANES, OTHER_LANE, matches
-from features.facts import Facts, KnownEvent
-from features.french import count, day
+from features.codes import lanes, matches
+from features.facts import PACE_DAYS, RECIPROCAL_CONTACT, Facts, KnownEvent, retold
+from features.languages import Told
+from features.phrases import PHRASES, Language, Phrases
 
 WINDOW_DAYS = 365
 """How far back the picture goes; the table beside it lists everything."""
@@ -24,22 +27,27 @@ WINDOW_DAYS = 365
 SHORTEST_DAYS = 56
 """A stay of a few days still gets an axis on which two days can be told apart."""
 
+QUIET_DAYS = PACE_DAYS
+"""From how many days on the time since the last exchange is a span of the picture."""
+
 SERVICE_CODES = ("service", "equipe", "rdv//annule_service", "rdv//reporte_service")
 """What the service did or did not do, drawn as rings."""
 
-SHORT = (
-    "janv.", "févr.", "mars", "avr.", "mai", "juin",
-    "juil.", "août", "sept.", "oct.", "nov.", "déc.",
-)  # fmt: skip
+SHORT: dict[Language, tuple[str, ...]] = {
+    "fr": (
+        "janv.", "févr.", "mars", "avr.", "mai", "juin",
+        "juil.", "août", "sept.", "oct.", "nov.", "déc.",
+    ),
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+}  # fmt: skip
 """Months as written on an axis."""
 
-ASIDES = (0, 9, -9, 16, -16)
-"""How far a dot steps aside of its lane, tried in this order."""
-
-_TOP, _FOOT, _RIGHT = 34, 44, 14
-_RADIUS = 5.5
-_UNDER_NAME = 8
-_MONTH_ROOM = timedelta(days=12)
+# Room for a line of text above the lanes, its foot and what begins under it; for the months.
+_LINE, _BASE, _UNDER, _FOOT = 20, 14, 6, 44
+# A dot, the next one beside or below it, and the room left of the first and right of the last.
+_RADIUS, _STEP, _EDGE = 5.5, 12, 8
+# Between two lanes; a lane's name above it; the widest sign of a text; the name of a month.
+_GAP, _NAME_ROOM, _SIGN, _MONTH_NAME = 10, 24, 7.5, 44
 
 
 @dataclass(frozen=True)
@@ -47,18 +55,17 @@ class Layout:
     """Measures of one picture, in its own units.
 
     ``names`` is the room for the lane names on the left; without any, a name stands above
-    its lane. Every ``month_step``-th month is written.
+    its lane. ``lane`` is the least height of one.
     """
 
     kind: str
     width: int
     names: int
     lane: int
-    month_step: int
 
 
-WIDE = Layout("wide", width=1000, names=182, lane=46, month_step=1)
-NARROW = Layout("narrow", width=340, names=0, lane=58, month_step=3)
+WIDE = Layout("wide", width=1000, names=182, lane=44)
+NARROW = Layout("narrow", width=300, names=0, lane=54)
 
 
 def is_service_part(event: KnownEvent) -> bool:
@@ -66,15 +73,17 @@ def is_service_part(event: KnownEvent) -> bool:
     return matches(event.code, SERVICE_CODES)
 
 
-def draw_timeline(facts: Facts, layout: Layout = WIDE) -> str:
+def draw_timeline(facts: Facts, layout: Layout = WIDE, language: Language = "fr") -> str:
     """Draw the last year of a history.
 
     Parameters
     ----------
     facts
-        What was known at ``facts.as_of``.
+        What was known at ``facts.as_of``, as it was frozen.
     layout
         Its measures.
+    language
+        Of everything that is written in it.
 
     Returns
     -------
@@ -82,102 +91,207 @@ def draw_timeline(facts: Facts, layout: Layout = WIDE) -> str:
         One ``<svg>`` element. Every dot has a ``<title>`` with the date and what it was;
         the whole has a title and a description of its own.
     """
-    first = min([facts.entered_on, *(event.occurred_on for event in facts.events)])
-    start = max(facts.as_of - timedelta(days=WINDOW_DAYS), first)
-    start = min(start, facts.as_of - timedelta(days=SHORTEST_DAYS))
-    shown = [event for event in facts.events if event.occurred_on >= start]
-    lanes = _lanes(shown)
-    axis = _Axis(start, facts.as_of, layout)
-    bottom = _TOP + layout.lane * max(len(lanes), 1)
-    title = f"Faits enregistrés du {day(start)} au {day(facts.as_of)}"
-    name = f"frise-{layout.kind}"
+    facts = retold(facts, language)
+    axis = _axis(facts, layout, language)
+    shown = [event for event in facts.events if event.occurred_on >= axis.start]
+    last = _last_exchange(facts)
+    marks = list(_marks(facts, axis, last))
+    top = _LINE * len(marks) + 8
+    drawn, bottom = _lanes(shown, axis, top)
+    day, name = axis.words.day, f"frise-{layout.kind}"
+    title = axis.say("Faits enregistrés du {} au {}", "Events recorded from {} to {}").format(
+        day(axis.start), day(axis.end)
+    )
     parts = [
         f'<svg class="timeline {layout.kind}" viewBox="0 0 {layout.width} {bottom + _FOOT}" '
         f'role="img" aria-labelledby="{name} {name}-dit">',
         f'<title id="{name}">{title}</title>',
-        f'<desc id="{name}-dit">{escape(_summary(shown, lanes))}</desc>',
-        *_month_marks(axis, layout, bottom),
+        f'<desc id="{name}-dit">{escape(_summary(shown, axis, last))}</desc>',
+        *_month_marks(axis, top, bottom),
     ]
-    for number, lane in enumerate(lanes):
-        middle = _TOP + layout.lane * (number + 0.5)
-        y = middle if layout.names else middle + _UNDER_NAME
-        beside = y + 5 if layout.names else y - 22
-        parts.append(
-            f'<line class="lane" x1="{layout.names}" x2="{layout.width - _RIGHT}" '
-            f'y1="{y}" y2="{y}"/>'
-            f'<text class="lane-name" x="0" y="{beside}">{escape(lane)}</text>'
-        )
-        parts.extend(_dots([event for event in shown if event.lane == lane], axis, y))
-    at = axis.x(facts.as_of)
-    parts.append(
-        f'<line class="review" x1="{at}" x2="{at}" y1="{_TOP - 12}" y2="{bottom}"/>'
-        f'<text class="review-name" x="{at}" y="{_TOP - 18}" text-anchor="end">'
-        f"Revue du {day(facts.as_of)}</text></svg>"
-    )
-    return "".join(parts)
+    lines = [_LINE * number + _BASE for number in range(len(marks))]
+    placed = list(zip(marks, lines, strict=True))
+    # The span lies below everything.
+    for mark, y in sorted(placed, key=lambda pair: not pair[0].spans):
+        parts.append(mark.shape(axis, y + _UNDER, bottom))
+    parts.extend(mark.name(axis, y) for mark, y in placed)
+    if not drawn:
+        parts.append(f'<text x="{layout.names}" y="{(top + bottom) / 2}">{_nothing(axis)}</text>')
+    return "".join([*parts, *drawn, "</svg>"])
 
 
 @dataclass(frozen=True)
 class _Axis:
-    """Days from left to right."""
+    """Days from left to right, and the words written along them."""
 
     start: date
     end: date
     layout: Layout
+    language: Language
+
+    @property
+    def words(self) -> Phrases:
+        """The dates and numbers of the language."""
+        return PHRASES[self.language]
+
+    def say(self, fr: str, en: str) -> str:
+        """Choose the words of the language."""
+        return Told(fr, en).to(self.language)
 
     def x(self, when: date) -> float:
         """Return the place of a day."""
-        room = self.layout.width - self.layout.names - _RIGHT - 2 * _RADIUS
+        room = self.layout.width - self.layout.names - 2 * _EDGE
         share = (when - self.start) / (self.end - self.start)
-        return round(self.layout.names + _RADIUS + share * room, 1)
+        return round(self.layout.names + _EDGE + share * room, 1)
 
 
-def _lanes(events: Iterable[KnownEvent]) -> list[str]:
-    """Lanes that hold something, in the order of the vocabulary."""
-    present = {event.lane for event in events}
-    known = [*dict.fromkeys(LANES.values()), OTHER_LANE]
-    return [lane for lane in known if lane in present]
+def _axis(facts: Facts, layout: Layout, language: Language) -> _Axis:
+    first = min([facts.entered_on, *(event.occurred_on for event in facts.events)])
+    start = max(facts.as_of - timedelta(days=WINDOW_DAYS), first)
+    start = min(start, facts.as_of - timedelta(days=SHORTEST_DAYS))
+    return _Axis(start, facts.as_of, layout, language)
 
 
-def _month_marks(axis: _Axis, layout: Layout, bottom: int) -> Iterator[str]:
-    for month in _months(axis.start, axis.end):
+@dataclass(frozen=True)
+class _Mark:
+    """A day that is named above the lanes, and the span from it to the end where it has one."""
+
+    kind: str
+    on: date
+    text: str
+    spans: bool = False
+
+    def shape(self, axis: _Axis, top: float, bottom: float) -> str:
+        """Draw the line or the span."""
+        x, width = axis.x(self.on), round(axis.x(axis.end) - axis.x(self.on), 1)
+        if self.spans:
+            place = f'x="{x}" y="{top}" width="{width}" height="{bottom - top}"'
+            return f'<rect class="{self.kind}" {place}/>'
+        return f'<line class="{self.kind}" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>'
+
+    def name(self, axis: _Axis, y: float) -> str:
+        """Write the text from the day on, or up to the end where it would leave the picture."""
+        x, end = axis.x(self.on), axis.x(axis.end)
+        fits = x + _SIGN * len(self.text) < end
+        at, anchor = (x, "start") if fits else (end if x == end else end - _UNDER, "end")
+        place = f'x="{at}" y="{y}" text-anchor="{anchor}"'
+        return f'<text class="{self.kind}-name" {place}>{self.text}</text>'
+
+
+def _marks(facts: Facts, axis: _Axis, last: date | None) -> Iterator[_Mark]:
+    """Mark the review, where a new stay began, and a long time since the last exchange."""
+    day = axis.words.day
+    yield _Mark("review", axis.end, axis.say("Revue du {}", "Review of {}").format(day(axis.end)))
+    if any(axis.start <= event.occurred_on < facts.entered_on for event in facts.events):
+        text = axis.say("Accompagnement depuis le {}", "Accompanied since {}")
+        yield _Mark("entry", facts.entered_on, text.format(day(facts.entered_on)))
+    if last is not None and (axis.end - last).days >= QUIET_DAYS:
+        days = axis.words.count((axis.end - last).days, *axis.words.days)
+        text = axis.say("{} depuis le dernier échange", "{} since the last exchange")
+        yield _Mark("quiet", max(last, axis.start), text.format(days), spans=True)
+
+
+def _last_exchange(facts: Facts) -> date | None:
+    """Find the day of the last exchange of the present stay."""
+    exchanges = (
+        event.occurred_on
+        for event in facts.events
+        if event.occurred_on >= facts.entered_on and matches(event.code, RECIPROCAL_CONTACT)
+    )
+    return max(exchanges, default=None)
+
+
+def _month_marks(axis: _Axis, top: float, bottom: float) -> Iterator[str]:
+    """Draw the first day of each month, and name as many as there is room for."""
+    a_month = axis.x(axis.start + timedelta(days=30)) - axis.x(axis.start)
+    step = next(step for step in (1, 2, 3, 6) if step * a_month >= _MONTH_NAME)
+    month = axis.start.replace(day=1)
+    while (month := (month + timedelta(days=32)).replace(day=1)) < axis.end:
         x = axis.x(month)
-        yield f'<line class="month" x1="{x}" x2="{x}" y1="{_TOP - 8}" y2="{bottom}"/>'
-        if (month.month - 1) % layout.month_step == 0:
-            yield f'<text x="{x + 4}" y="{bottom + 18}">{SHORT[month.month - 1]}</text>'
-        if month.month == 1:
-            yield f'<text x="{x + 4}" y="{bottom + 35}">{month.year}</text>'
+        yield f'<line class="month" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>'
+        if (month.month - 1) % step == 0 and x + _MONTH_NAME <= axis.layout.width:
+            name = SHORT[axis.language][month.month - 1]
+            yield f'<text x="{x + 4}" y="{bottom + 18}">{name}</text>'
+            if month.month == 1:
+                yield f'<text x="{x + 4}" y="{bottom + 35}">{month.year}</text>'
 
 
-def _months(start: date, end: date) -> Iterator[date]:
-    """First days of the months within; one just before the end has no room for its name."""
-    month = start.replace(day=1)
-    while (month := (month + timedelta(days=32)).replace(day=1)) <= end - _MONTH_ROOM:
-        yield month
+def _lanes(events: Sequence[KnownEvent], axis: _Axis, top: float) -> tuple[list[str], float]:
+    """Draw the lanes that hold something, from the top down; return where they end, too."""
+    layout, parts, y = axis.layout, list[str](), top
+    for lane in _present(events, axis):
+        placed = list(_placed([event for event in events if event.lane == lane], axis))
+        reach = max(abs(row) for _, _, row in placed) * _STEP + _RADIUS
+        name_room = 0 if layout.names else _NAME_ROOM
+        height = max(layout.lane, name_room + 2 * reach + _GAP)
+        middle = round(y + name_room + (height - name_room) / 2, 1)
+        parts.append(
+            f'<line class="lane" x1="{layout.names}" x2="{axis.x(axis.end)}" '
+            f'y1="{middle}" y2="{middle}"/>'
+            f'<text class="lane-name" x="0" y="{middle + 5 if layout.names else y + 18}">'
+            f"{escape(lane)}</text>"
+        )
+        for event, x, row in placed:
+            kind = "dot service" if is_service_part(event) else "dot"
+            told = axis.say("{} : {}", "{}: {}").format(
+                axis.words.day(event.occurred_on), escape(event.label)
+            )
+            parts.append(
+                f'<circle class="{kind}" cx="{x}" cy="{middle + row * _STEP}" r="{_RADIUS}">'
+                f"<title>{told}</title></circle>"
+            )
+        y += height
+    return parts, y if parts else y + layout.lane
 
 
-def _dots(events: Iterable[KnownEvent], axis: _Axis, y: float) -> Iterator[str]:
-    """Dots of one lane; those of neighbouring days step aside so that each can be seen."""
+def _present(events: Iterable[KnownEvent], axis: _Axis) -> list[str]:
+    """Name the lanes that hold something, in the order of the vocabulary."""
+    present = {event.lane for event in events}
+    return [lane for lane in lanes(axis.language) if lane in present]
+
+
+def _placed(events: Iterable[KnownEvent], axis: _Axis) -> Iterator[tuple[KnownEvent, float, int]]:
+    """Place the dots of one lane: those of neighbouring days step aside, so that all are seen."""
     newest: dict[int, float] = {}
     for event in events:
         x = axis.x(event.occurred_on)
-        free = [aside for aside in ASIDES if x - newest.get(aside, -4 * _RADIUS) >= 2 * _RADIUS]
-        aside = free[0] if free else ASIDES[-1]
-        newest[aside] = x
-        kind = "dot service" if is_service_part(event) else "dot"
-        yield (
-            f'<circle class="{kind}" cx="{x}" cy="{y + aside}" r="{_RADIUS}">'
-            f"<title>{day(event.occurred_on)} : {escape(event.label)}</title></circle>"
-        )
+        # On the line, then one row below, one above, two below …
+        rows = (-(n // 2) if n % 2 == 0 else n // 2 + 1 for n in count())
+        row = next(r for r in rows if x - newest.get(r, -_STEP) >= _STEP)
+        newest[row] = x
+        yield event, x, row
 
 
-def _summary(events: Sequence[KnownEvent], lanes: Iterable[str]) -> str:
+def _nothing(axis: _Axis) -> str:
+    return axis.say(
+        "Aucun fait enregistré dans cette période.", "No event recorded in this period."
+    )
+
+
+def _summary(events: Sequence[KnownEvent], axis: _Axis, last: date | None) -> str:
     """Say in words what the picture shows, lane by lane."""
     if not events:
-        return "Aucun fait enregistré dans cette période."
-    told = []
-    for lane in lanes:
+        return _nothing(axis)
+    words, told = axis.words, []
+    for lane in _present(events, axis):
         of_lane = [event for event in events if event.lane == lane]
-        number = count(len(of_lane), "fait", "faits")
-        told.append(f"{lane} : {number}, le dernier le {day(of_lane[-1].occurred_on)}")
-    return " ; ".join(told) + ". Le tableau qui suit les donne tous."
+        service = sum(is_service_part(event) for event in of_lane)
+        told.append(
+            axis.say("{} : {}{}, le dernier le {}", "{}: {}{}, the last on {}").format(
+                lane,
+                words.count(len(of_lane), *words.events),
+                axis.say(" dont {} du service lui-même", ", {} of them the service's own").format(
+                    service
+                )
+                if service
+                else "",
+                words.day(of_lane[-1].occurred_on),
+            )
+        )
+    if last is not None:
+        days = words.count((axis.end - last).days, *words.days)
+        told.append(
+            axis.say("{} depuis le dernier échange", "{} since the last exchange").format(days)
+        )
+    table = axis.say("Le tableau qui suit les donne tous.", "The table below lists them all.")
+    return f"{axis.say(' ; ', '; ').join(told)}. {table}"

@@ -1,7 +1,7 @@
 """The event codes: how they match, how they read, and which families never enter.
 
-A code is a path of parts joined by ``//``. Codes of the canonical vocabulary have a French
-label and a lane of the timeline; an imported code without one is shown as it came.
+A code is a path of parts joined by ``//``. Codes of the canonical vocabulary have a label and
+a lane of the timeline in each language; an imported code without one is shown as it came.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
+
+from features.languages import Language, Told
 
 REFUSED_FAMILIES = {
     "sante": "GDPR 9; S4",
@@ -104,78 +107,112 @@ _PART = f"[{SIGNS}]+"
 CODE = f"{_PART}(//{_PART})*"
 """What a code looks like, to Python and to the data engine alike: free text does not."""
 
-OTHER_LANE = "Autres faits"
+OTHER_LANE = Told("Autres faits", "Other events")
+
+_APPOINTMENTS = Told("Rendez-vous", "Appointments")
+_CONTACTS = Told("Contacts et tentatives", "Contacts and attempts")
+_PROJECT = Told("Projet et activités", "Project and activities")
+_MEANS = Told("Droits et ressources", "Entitlements and resources")
+_HOUSING = Told("Logement", "Housing")
+_SERVICE = Told("Service", "Service")
+_COURSE = Told("Cours en ligne", "Online course")
+_WORK = Told("Travaux rendus", "Work handed in")
 
 LANES = {
-    "rdv": "Rendez-vous",
-    "contact": "Contacts et tentatives",
-    "projet": "Projet et activités",
-    "activite": "Projet et activités",
-    "partenaire": "Projet et activités",
-    "emploi": "Projet et activités",
-    "formation": "Projet et activités",
-    "numerique": "Droits et ressources",
-    "droits": "Droits et ressources",
-    "ressources": "Droits et ressources",
-    "logement": "Logement",
-    "service": "Service",
-    "equipe": "Service",
-    "absence": "Service",
-    "click": "Cours en ligne",
-    "soumission": "Travaux rendus",
-    "echeance": "Travaux rendus",
+    "rdv": _APPOINTMENTS,
+    "contact": _CONTACTS,
+    "projet": _PROJECT,
+    "activite": _PROJECT,
+    "partenaire": _PROJECT,
+    "emploi": _PROJECT,
+    "formation": _PROJECT,
+    "numerique": _MEANS,
+    "droits": _MEANS,
+    "ressources": _MEANS,
+    "logement": _HOUSING,
+    "service": _SERVICE,
+    "equipe": _SERVICE,
+    "absence": _SERVICE,
+    "click": _COURSE,
+    "soumission": _WORK,
+    "echeance": _WORK,
 }
-"""The lane of the timeline for each family."""
+"""The lane of the timeline for each family, in the order in which lanes are drawn."""
 
 LABELS = {
-    "rdv//propose": "Rendez-vous proposé",
-    "rdv//honore": "Rendez-vous honoré",
-    "rdv//non_honore": "Rendez-vous non honoré (motif inconnu)",
-    "rdv//excuse": "Absence excusée",
-    "rdv//annule_service": "Rendez-vous annulé par le service",
-    "rdv//reporte_service": "Rendez-vous reporté par le service",
-    "rdv//reporte_personne": "Rendez-vous reporté par la personne",
-    "contact//appel_entrant": "Appel de la personne",
-    "contact//appel_sortant": "Appel du service",
-    "contact//message": "Message",
-    "contact//visite": "Visite",
-    "contact//passage_spontane": "Passage spontané",
-    "contact//sans_reponse": "Appel du service sans réponse",
-    "projet//signe": "Projet signé",
-    "projet//bilan": "Bilan du projet",
-    "projet//objectif_atteint": "Objectif atteint",
-    "droits//demande": "Demande de droits",
-    "droits//piece_demandee": "Pièce demandée par l'organisme",
-    "droits//ouverture": "Droit ouvert",
-    "droits//refus": "Droit refusé par l'organisme",
-    "droits//suspension_organisme": "Droit suspendu par l'organisme",
-    "ressources//aide_demandee": "Aide financière demandée",
-    "ressources//aide_accordee": "Aide financière accordée",
-    "ressources//impaye_declare": "Impayé déclaré",
-    "ressources//echeancier": "Échéancier convenu",
-    "logement//changement": "Changement d'hébergement",
-    "logement//relance": "Relance pour le logement",
-    "logement//attribution": "Logement attribué",
-    "emploi//debut_contrat": "Début de contrat",
-    "emploi//fin_contrat": "Fin de contrat",
-    "formation//entree": "Entrée en formation",
-    "numerique//difficulte_declaree": "Difficulté numérique déclarée",
-    "numerique//demarche_ensemble": "Démarche en ligne faite ensemble",
-    "langue//interprete_present": "Interprète présent",
-    "activite//collective": "Activité collective",
-    "partenaire//orientation": "Orientation vers un partenaire",
-    "service//changement_referent": "Changement de référent, à l'initiative du service",
-    "service//aucun_creneau": "Aucun créneau proposé par le service",
-    "absence//prevue": "Absence prévue",
-    "equipe//synthese": "Synthèse d'équipe",
-    "fin//concertee": "Fin d'accompagnement décidée ensemble",
-    "fin//relais": "Relais vers un autre service",
-    "fin//demenagement": "Déménagement",
-    "fin//deces": "Décès",
-    "lien//interruption": "Interruption du lien",
-    "lien//reprise": "Reprise du lien",
+    "rdv//propose": Told("Rendez-vous proposé", "Appointment offered"),
+    "rdv//honore": Told("Rendez-vous honoré", "Appointment kept"),
+    "rdv//non_honore": Told(
+        "Rendez-vous non honoré (motif inconnu)", "Appointment not kept (reason unknown)"
+    ),
+    "rdv//excuse": Told("Absence excusée", "Absence excused"),
+    "rdv//annule_service": Told(
+        "Rendez-vous annulé par le service", "Appointment cancelled by the service"
+    ),
+    "rdv//reporte_service": Told(
+        "Rendez-vous reporté par le service", "Appointment postponed by the service"
+    ),
+    "rdv//reporte_personne": Told(
+        "Rendez-vous reporté par la personne", "Appointment postponed by the person"
+    ),
+    "contact//appel_entrant": Told("Appel de la personne", "Call from the person"),
+    "contact//appel_sortant": Told("Appel du service", "Call from the service"),
+    "contact//message": Told("Message", "Message"),
+    "contact//visite": Told("Visite", "Visit"),
+    "contact//passage_spontane": Told("Passage spontané", "Unplanned visit to the service"),
+    "contact//sans_reponse": Told(
+        "Appel du service sans réponse", "Unanswered call from the service"
+    ),
+    "projet//signe": Told("Projet signé", "Project signed"),
+    "projet//bilan": Told("Bilan du projet", "Project review"),
+    "projet//objectif_atteint": Told("Objectif atteint", "Goal reached"),
+    "droits//demande": Told("Demande de droits", "Entitlement applied for"),
+    "droits//piece_demandee": Told(
+        "Pièce demandée par l'organisme", "Document asked for by the agency"
+    ),
+    "droits//ouverture": Told("Droit ouvert", "Entitlement granted"),
+    "droits//refus": Told("Droit refusé par l'organisme", "Entitlement turned down by the agency"),
+    "droits//suspension_organisme": Told(
+        "Droit suspendu par l'organisme", "Entitlement suspended by the agency"
+    ),
+    "ressources//aide_demandee": Told("Aide financière demandée", "Financial aid requested"),
+    "ressources//aide_accordee": Told("Aide financière accordée", "Financial aid granted"),
+    "ressources//impaye_declare": Told("Impayé déclaré", "Unpaid bill declared"),
+    "ressources//echeancier": Told("Échéancier convenu", "Payment plan agreed"),
+    "logement//changement": Told("Changement d'hébergement", "Change of accommodation"),
+    "logement//relance": Told("Relance pour le logement", "Reminder about housing"),
+    "logement//attribution": Told("Logement attribué", "Home allocated"),
+    "emploi//debut_contrat": Told("Début de contrat", "Start of a contract"),
+    "emploi//fin_contrat": Told("Fin de contrat", "End of a contract"),
+    "formation//entree": Told("Entrée en formation", "Start of a training course"),
+    "numerique//difficulte_declaree": Told(
+        "Difficulté numérique déclarée", "Difficulty with online services declared"
+    ),
+    "numerique//demarche_ensemble": Told(
+        "Démarche en ligne faite ensemble", "Online step taken together"
+    ),
+    "langue//interprete_present": Told("Interprète présent", "Interpreter present"),
+    "activite//collective": Told("Activité collective", "Group activity"),
+    "partenaire//orientation": Told("Orientation vers un partenaire", "Referral to a partner"),
+    "service//changement_referent": Told(
+        "Changement de référent, à l'initiative du service",
+        "Change of key worker, at the service's initiative",
+    ),
+    "service//aucun_creneau": Told(
+        "Aucun créneau proposé par le service", "No slot offered by the service"
+    ),
+    "absence//prevue": Told("Absence prévue", "Planned absence"),
+    "equipe//synthese": Told("Synthèse d'équipe", "Team meeting about the situation"),
+    "fin//concertee": Told(
+        "Fin d'accompagnement décidée ensemble", "End of support decided together"
+    ),
+    "fin//relais": Told("Relais vers un autre service", "Handover to another service"),
+    "fin//demenagement": Told("Déménagement", "Move away"),
+    "fin//deces": Told("Décès", "Death"),
+    "lien//interruption": Told("Interruption du lien", "Interruption of contact"),
+    "lien//reprise": Told("Reprise du lien", "Contact resumed"),
 }
-"""French labels of the canonical vocabulary."""
+"""What people read for each code of the canonical vocabulary."""
 
 
 def matches(code: str, patterns: Iterable[str]) -> bool:
@@ -184,6 +221,12 @@ def matches(code: str, patterns: Iterable[str]) -> bool:
     >>> matches("rdv//honore", ["rdv"]), matches("rdv//honoree", ["rdv//honore"])
     (True, False)
     """
+    return _matches(code, tuple(patterns))
+
+
+@lru_cache(maxsize=4096)
+def _matches(code: str, patterns: tuple[str, ...]) -> bool:
+    # Each of a year's events is asked about several times, and of codes there are few.
     return any(code == p or code.startswith(p + "//") for p in patterns)
 
 
@@ -240,11 +283,16 @@ def is_code(text: str) -> bool:
     return len(text) <= LONGEST_CODE and re.fullmatch(CODE, text) is not None
 
 
-def label(code: str) -> str:
-    """Return the French label of a code, or the code itself where it has none."""
-    return LABELS.get(code, code)
+def label(code: str, language: Language = "fr") -> str:
+    """Return what people read for a code, or the code itself where it has no label."""
+    return LABELS[code].to(language) if code in LABELS else code
 
 
-def lane(code: str) -> str:
+def lane(code: str, language: Language = "fr") -> str:
     """Return the lane of the timeline on which a code is drawn."""
-    return LANES.get(family(code), OTHER_LANE)
+    return LANES.get(family(code), OTHER_LANE).to(language)
+
+
+def lanes(language: Language = "fr") -> tuple[str, ...]:
+    """Return every lane from top to bottom."""
+    return tuple(dict.fromkeys(name.to(language) for name in (*LANES.values(), OTHER_LANE)))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from features import english, french
+from features import english, french, languages
 from features.protocol import Measure
 
-Language = Literal["fr", "en"]
+Language = languages.Language
 """The languages in which a fact is told; people read French unless they ask."""
 
 Said = Literal[

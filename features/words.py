@@ -11,32 +11,59 @@ import unicodedata
 
 from features.errors import RebondError
 
-_AVOIDED = (
-    r"cas", r"dossiers? à risque", r"profils? à risque", r"individus?", r"risques?",
-    r"scores?", r"alertes?", r"suspecte?s?", r"fichée?s?", r"prises? en charge",
-    r"problèmes?", r"perdue?s? de vue", r"absentéistes?", r"ne collabore pas",
-    r"non compliante?s?", r"refuse", r"dans le déni", r"incasables?", r"cas lourds?",
-    r"SDF", r"toxicomanes?", r"assistée?s?", r"handicapée?s?", r"faux positifs?",
-    r"vrais? positifs?", r"décrochages?", r"échecs?", r"abandons?",
-)  # fmt: skip
-AVOIDED = re.compile(rf"\b({'|'.join(_AVOIDED)})\b", re.IGNORECASE)
+_ATTENTION = "signal d'attention"
+_NOT_KEPT = "2 rendez-vous non honorés (motif inconnu)"
+_LINK = "interruption du lien, reprise de contact"
+
+INSTEAD = {
+    r"cas lourds?|incasables?": "aucune réponse adaptée trouvée à ce jour",
+    r"dossiers? à risque|profils? à risque|cas|individus?": "situation, personne accompagnée",
+    r"risques? confirmée?s?|vrais? positifs?": "signal utile",
+    r"faux positifs?": "signal non pertinent",
+    r"scores?(?: de risque)?|alertes?|suspecte?s?|fichée?s?": _ATTENTION,
+    r"risques?": "le fait constaté, avec sa date",
+    r"prises? en charge": "accompagnement",
+    r"problèmes?": "difficulté déclarée",
+    r"perdue?s? de vue": "sans contact depuis le …",
+    r"absentéistes?|ne collabore pas|non compliante?s?": _NOT_KEPT,
+    r"refuse|dans le déni": "n'a pas souhaité",
+    r"SDF": "personne sans domicile",
+    r"toxicomanes?|assistée?s?|handicapée?s?": "personne en situation de …",
+    r"décrochages?|échecs?|abandons?": _LINK,
+}
+"""What is written instead of each turn of words: the page's right column, the longest first."""
+
+AVOIDED = re.compile(rf"\b({'|'.join(INSTEAD)})\b", re.IGNORECASE)
 """Finds a word, or a turn of words, that is not written about people."""
 
-_AVOIDED_ENGLISH = (
-    r"cases?", r"individuals?", r"profiles?", r"risks?", r"risky", r"scores?", r"alerts?",
-    r"suspects?", r"suspected", r"flagged", r"problems?", r"lost to follow[- ]?up",
-    r"absentees?", r"no[- ]shows?", r"unco-?operative", r"does not co-?operate",
-    r"non-?complian(?:t|ce)", r"refuses?", r"in denial", r"hopeless", r"the homeless",
-    r"(?:drug )?addicts?", r"handicapped", r"the disabled", r"(?:false|true) positives?",
-    r"drop(?:s|ped)?[- ]?outs?", r"failures?", r"failed", r"abandon(?:s|ed|ment)?",
-)  # fmt: skip
-AVOIDED_ENGLISH = re.compile(rf"\b({'|'.join(_AVOIDED_ENGLISH)})\b", re.IGNORECASE)
+INSTEAD_ENGLISH = {
+    r"cases?|individuals?|profiles?": "situation, person accompanied",
+    r"(?:risk )?scores?|alerts?|suspects?|suspected|flagged": "sign that calls for attention",
+    r"risks?|risky": "what was observed, with its date",
+    r"problems?": "difficulty declared",
+    r"lost to follow[- ]?up": "no contact since …",
+    r"absentees?|no[- ]shows?|unco-?operative|does not co-?operate|non-?complian(?:t|ce)": (
+        "2 appointments not kept (reason unknown)"
+    ),
+    r"refuses?|in denial": "did not wish to",
+    r"hopeless": "no suitable answer found to date",
+    r"the homeless": "people without a home",
+    r"(?:drug )?addicts?|handicapped|the disabled": "person living with …",
+    r"true positives?": "useful signal",
+    r"false positives?": "signal not relevant",
+    r"drop(?:s|ped)?[- ]?outs?|failures?|failed|abandon(?:s|ed|ment)?": (
+        "interruption of contact, contact resumed"
+    ),
+}
 """The same in English."""
+
+AVOIDED_ENGLISH = re.compile(rf"\b({'|'.join(INSTEAD_ENGLISH)})\b", re.IGNORECASE)
+"""Finds what is not written about people in English."""
 
 LONGEST_WORDING = 200
 """Characters, singular and plural together; the longest shipped one has 133."""
 
-_LONG_NUMBER = re.compile(r"\d(?:[ ./-]?\d){5,}")
+LONG_NUMBER = re.compile(r"\d(?:[ ./-]?\d){5,}")
 """Six digits or more, however they are set apart: a telephone or a file, not a count."""
 
 
@@ -73,7 +100,7 @@ def check_wording(text: str, avoid: re.Pattern[str] = AVOIDED) -> str:
         raise MalformedWording(
             f"{avoided[0]!r} is not written about people; state the fact without it."
         )
-    if _LONG_NUMBER.search(wording):
+    if LONG_NUMBER.search(wording):
         raise MalformedWording(
             "the wording holds a number of six digits or more, which may tell who somebody is; "
             "take it out."

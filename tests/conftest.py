@@ -17,6 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How fast something is, `rebond bench` tells; a law holds on a slow machine as well.
+settings.register_profile("laws", deadline=None)
+settings.load_profile("laws")
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -18,8 +18,10 @@ from features.codes import (
     is_code,
     label,
     lane,
+    lanes,
     matches,
 )
+from features.words import AVOIDED_ENGLISH
 
 from .avoided import AVOIDED
 from .oracle import below
@@ -120,8 +122,10 @@ def test_what_no_code_looks_like(code: str) -> None:
 
 
 def test_labels_and_lanes_are_plain_and_complete() -> None:
-    for written in (*LABELS.values(), *LANES.values(), OTHER_LANE):
-        assert written[0].isupper() and not AVOIDED.search(written)
+    for told in (*LABELS.values(), *LANES.values(), OTHER_LANE):
+        assert told.fr[0].isupper() and not AVOIDED.search(told.fr)
+        assert told.en[0].isupper() and not AVOIDED_ENGLISH.search(told.en)
+        assert told.en.isascii()
     families = {family(code) for code in LABELS}
     # What starts or ends the link stands apart; a language is never shown.
     assert families - LANES.keys() == {"fin", "lien", "langue"}
@@ -132,8 +136,22 @@ def test_the_lane_of_contacts_does_not_promise_an_exchange() -> None:
     assert lanes == {"Contacts et tentatives"}
 
 
+def test_no_two_codes_or_lanes_read_the_same_in_a_language() -> None:
+    for words in (set(LABELS.values()), {*LANES.values(), OTHER_LANE}):
+        assert len({told.fr for told in words}) == len({told.en for told in words}) == len(words)
+    assert len(set(LABELS.values())) == len(LABELS)
+
+
+def test_english_stands_beside_french() -> None:
+    assert label("rdv//honore", "en") == "Appointment kept"
+    assert lane("rdv//honore", "en") == "Appointments"
+    assert label("autre//x", "en") == "autre//x" and lane("autre//x", "en") == "Other events"
+    assert len(lanes("en")) == len(lanes()) == len(set(lanes()))
+    assert lanes()[-1] == lane("autre//x")
+
+
 def test_an_unknown_code_is_shown_as_it_came() -> None:
-    assert label("autre//chose") == "autre//chose" and lane("autre//chose") == OTHER_LANE
+    assert label("autre//chose") == "autre//chose" and lane("autre//chose") == OTHER_LANE.fr
     assert label("rdv//honore") == "Rendez-vous honoré" and lane("RDV//x") == "Rendez-vous"
 
 
