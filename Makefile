@@ -4,16 +4,24 @@ PORT ?= 8300
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench messages pictures lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/rebond demo --port $(PORT)
 
 test: $(VENV)/.dev $(VENV)/.spark lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/rebond bench --peers $(VENV)/peers/bin/python
+
+# What pages say, brought into the English catalogue; prints what lacks English.
+messages: $(VENV)/.dev
+	$(BIN)/python -m api.web.messages
+
+# The pictures of the README, taken anew from the demonstration.
+pictures: $(VENV)/.dev
+	$(BIN)/python -m tests.pictures
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

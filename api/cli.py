@@ -7,12 +7,10 @@ changed, 2 wrong usage, 3 audit failed, 4 audit cannot assess.
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
@@ -20,16 +18,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.audit_text import audit_text, next_steps, person_advice
-from api.home import Home, create_home, open_home, system_clock, upgrade_home
+from api.cli_output import JsonOption, Output, command_line_actor, home_of
+from api.directory_commands import services_app
+from api.home import create_home, open_home, system_clock, upgrade_home
 from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
 from features.catalogue import first_wordings
 from features.errors import RebondError
 from revue import accounts, committee, journal, wordings
-from revue.records import Actor, ModelState, Role, Wording
+from revue.records import ModelState, Role, Wording
 
 WrongUsage: type[Exception] = typer.BadParameter.__mro__[1]
 """What Typer raises for wrong usage; the class has no public name of its own."""
@@ -54,6 +53,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(model_app, name="model")
 app.add_typer(wording_app, name="wording")
 app.add_typer(journal_app, name="journal")
+app.add_typer(services_app, name="services")
 
 
 class EngineName(StrEnum):
@@ -63,31 +63,8 @@ class EngineName(StrEnum):
     SPARK = "spark"
 
 
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 ByOption = Annotated[str, typer.Option("--by", help="Login of the committee member.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in a sentence.")]
-
-
-class Output:
-    """Where a command writes: results for people or for programs, progress on a terminal."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._console = Console(stderr=True)
-
-    def done(self, result: Mapping[str, Any], text: str) -> None:
-        """Print the result: the object with ``--json``, else the text."""
-        plain = json.dumps(result, ensure_ascii=False, default=str, allow_nan=False)
-        print(plain if self._as_json else text)
-
-    @contextmanager
-    def progress(self) -> Iterator[Callable[[str], None]]:
-        """Show what is being done, on a terminal only."""
-        if not self._console.is_terminal:
-            yield lambda text: None
-            return
-        with self._console.status("…") as status:
-            yield status.update
 
 
 @app.callback()
@@ -134,16 +111,6 @@ def _refuse(sentence: str, *, as_json: bool, status: int) -> None:
     if sentence:  # a bare `rebond` has shown its help already
         print(f"rebond: {sentence}", file=sys.stderr)
     sys.exit(status)
-
-
-def _home(context: typer.Context) -> Home:
-    folder: Path = context.obj
-    return open_home(folder, keys_folder(folder))
-
-
-def command_line_actor() -> Actor:
-    """Return who acts on the command line without an account."""
-    return Actor(login=f"cli:{getpass.getuser()}", role=None, team=None)
 
 
 @app.command()
@@ -216,7 +183,7 @@ def import_(
 
     if source not in list(Source):
         raise typer.BadParameter(f"{source!r} is not one of {', '.join(Source)}.")
-    home, output = _home(context), Output(as_json=as_json)
+    home, output = home_of(context), Output(as_json=as_json)
     with output.progress() as progress:
         summary = import_folder(
             home,
@@ -267,7 +234,7 @@ def train(
 
     if (master is not None) != (engine is EngineName.SPARK):
         raise typer.BadParameter("--engine spark and --master URL go together.")
-    home, output = _home(context), Output(as_json=as_json)
+    home, output = home_of(context), Output(as_json=as_json)
     with output.progress() as progress:
         result = train_models(
             home,
@@ -337,7 +304,7 @@ def model_show(context: typer.Context, version: str, as_json: JsonOption = False
     from api.measured import read_measured  # noqa: PLC0415 - numpy only where needed
     from api.model_text import show_text  # noqa: PLC0415 - numpy only where needed
 
-    home = _home(context)
+    home = home_of(context)
     table, measured = load_table(home, version), read_measured(home, version)
     plain = asdict(table)
     del plain["bags"]
@@ -359,7 +326,7 @@ def model_diff(
     from api.model_text import diff_text  # noqa: PLC0415 - numpy only where needed
     from modeles.comparison import compare  # noqa: PLC0415 - numpy only where needed
 
-    home = _home(context)
+    home = home_of(context)
     found = compare(load_table(home, before), load_table(home, after))
     plain = asdict(found)
     plain |= {"from": plain.pop("before"), "to": plain.pop("after")}
@@ -466,7 +433,7 @@ def audit(
 
         with output.progress() as progress:
             outcome = audit_model(
-                _home(context), version, by=command_line_actor(), progress=progress
+                home_of(context), version, by=command_line_actor(), progress=progress
             )
         result, report, subject = outcome.result, outcome.report, f"Model {outcome.version}"
         advice = next_steps(outcome.version, result.verdict, ended=outcome.approvals_ended)
@@ -528,7 +495,7 @@ def approve(
 
     if waive_days is not None and not waive_unassessed:
         raise typer.BadParameter("--waive-days goes with --waive-unassessed; give both.")
-    home = _home(context)
+    home = home_of(context)
     gate.check_promotable(home, version)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
@@ -589,7 +556,7 @@ def _vote(
     *,
     as_json: bool,
 ) -> None:
-    home = _home(context)
+    home = home_of(context)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
         state = act(
@@ -610,7 +577,7 @@ def _tell_state(version: str, state: ModelState, *, as_json: bool) -> None:
 @wording_app.command("list")
 def wording_list(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show how each feature group is said now, and every version since the protocol's own."""
-    home = _home(context)
+    home = home_of(context)
     first = first_wordings(home.store.protocol())
     with home.transaction() as session:
         mended = wordings.current(session, home.keys.verify)
@@ -637,7 +604,7 @@ def wording_propose(
     as_json: JsonOption = False,
 ) -> None:
     """Propose other words for a feature group as one committee member; two are needed."""
-    home = _home(context)
+    home = home_of(context)
     with home.transaction() as session:
         proposed = wordings.propose(
             session,
@@ -656,7 +623,7 @@ def wording_confirm(
     context: typer.Context, version: int, by: ByOption, as_json: JsonOption = False
 ) -> None:
     """Confirm another member's wording: every page reads it from now on."""
-    home = _home(context)
+    home = home_of(context)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
         confirmed = wordings.confirm(session, actor, version=version, now=home.now())
@@ -688,7 +655,7 @@ def score(
         day = date.fromisoformat(as_of) if as_of else None
     except ValueError as error:
         raise typer.BadParameter(f"--as-of {as_of!r} is not a date like 2026-03-01.") from error
-    home, output = _home(context), Output(as_json=as_json)
+    home, output = home_of(context), Output(as_json=as_json)
     with output.progress() as progress:
         summary = score_situations(home, day, by=command_line_actor(), progress=progress)
     lines = [
@@ -701,7 +668,43 @@ def score(
             f"The model was not fitted on {', '.join(summary.other_codes)}: these facts are in no "
             "score. Train again once there is enough history of them."
         )
+    if summary.without_account:
+        lines.append(
+            f"{summary.without_account} of them wait for educators who have no account yet: add "
+            "theirs with `rebond user add LOGIN --role educator --team TEAM`."
+        )
     output.done(asdict(summary), "\n".join(lines))
+
+
+@app.command()
+def digest(
+    context: typer.Context,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for one file a login.")] = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="By the mail server of the settings.")
+    ] = False,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Also to those for whom nothing waits.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell educators and team leads how much waits, and nothing about anybody.
+
+    Files need no network; --send opens one connection, to the mail server of the settings.
+    """
+    from api.digest import make_digest  # noqa: PLC0415 - needed by one command
+
+    if out is None and not send:
+        raise typer.BadParameter("say where to: --out FOLDER, --send, or both.")
+    made = make_digest(
+        home_of(context), out=out, send=send, everybody=everybody, by=command_line_actor()
+    )
+    lines = [f"{made.messages} messages; {made.nothing_waiting} people have nothing waiting."]
+    if made.folder is not None:
+        lines.append(f"They are in {made.folder}: delete them once they are passed on.")
+    if send:
+        lines.append("The mail server took them all.")
+    Output(as_json=as_json).done(asdict(made), "\n".join(lines))
 
 
 @user_app.command("add")
@@ -715,7 +718,7 @@ def user_add(
     """Add an account and print its one-time password."""
     if role not in list(Role):
         raise typer.BadParameter(f"{role!r} is not one of {', '.join(Role)}.")
-    home = _home(context)
+    home = home_of(context)
     with home.transaction() as session:
         password = accounts.create_user(
             session,
@@ -738,7 +741,7 @@ def journal_verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check the whole log, and that it continues an earlier checkpoint."""
-    home = _home(context)
+    home = home_of(context)
     earlier = checkpoint.read_text(encoding="utf-8") if checkpoint else None
     with home.transaction() as session:
         found = journal.verify_journal(session, home.keys.verify, earlier=earlier)
@@ -761,7 +764,7 @@ def serve(
     """Serve the pages and the JSON API."""
     from api.service import listen, serve_home  # noqa: PLC0415 - the web server only where needed
 
-    home = _home(context)
+    home = home_of(context)
     with listen(host, port) as listening:
         url = f"http://{host}:{port}"
         Output(as_json=as_json).done({"url": url}, f"Serving on {url}; stop with Ctrl-C.")

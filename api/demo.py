@@ -109,14 +109,16 @@ def _approve(home: Home, login: str, version: str) -> None:
 
 
 def _accounts(home: Home) -> tuple[DemoAccount, ...]:
-    """One educator and one team lead per team, and everybody else of the house."""
+    """Two educators a team, for a second look takes two; a team lead, and the rest of the house."""
     stays = home.store.stays()
     present = stays[stays["left_on"].isna() & stays["referent"].notna()]
     wanted: list[tuple[str, Role, str | None]] = [
-        (referents.value_counts().index[0], Role.EDUCATOR, str(team))
+        (login, Role.EDUCATOR, str(team))
         for team, referents in present.groupby("team")["referent"]
+        for login in referents.value_counts().index[:2]
     ]
-    wanted += [(f"equipe.{team}", Role.TEAM_LEAD, team) for _, _, team in wanted[:1]]
+    teams = dict.fromkeys(team for _, _, team in wanted)
+    wanted += [(f"equipe.{team}", Role.TEAM_LEAD, team) for team in teams]
     wanted += [(login, role, None) for login, role in OTHER_ACCOUNTS]
     made = []
     for login, role, team in wanted:

@@ -24,7 +24,7 @@ from features.sensitive import SensitiveStore
 from features.staging import recover
 from features.store import EventStore
 from revue import schema
-from revue.database import create_database, open_database, upgrade_database
+from revue.database import create_database, open_database, open_readers, upgrade_database
 from revue.journal import record
 from revue.records import Actor
 
@@ -118,6 +118,17 @@ class Home:
     def transaction(self) -> Iterator[Session]:
         """One act, one transaction: committed whole or not at all."""
         with self.sessions.begin() as session:
+            yield session
+
+    @cached_property
+    def readers(self) -> sessionmaker[Session]:
+        """Sessions that only read."""
+        return open_readers(self.sessions)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Read what need not be logged, while others write: the last commit is what holds."""
+        with self.readers.begin() as session:
             yield session
 
     def was_imported(self, sealed: str) -> bool:

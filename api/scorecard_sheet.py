@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from features.phrases import Language
 from modeles.table import Calibration, ModelTable
 
 _TINY = 1e-9
@@ -52,24 +53,24 @@ class Sheet:
     enough: int | None
 
 
-def scorecard_sheet(table: ModelTable) -> Sheet | None:
+def scorecard_sheet(table: ModelTable, language: Language = "fr") -> Sheet | None:
     """Write a table as a sheet, the questions that weigh most first; None without whole points."""
     if table.point is None:
         return None
     most = sum(max(table.whole_points(feature) or (0,)) for feature in table.features)
     scores = [table.start + table.point * total for total in range(most + 1)]
     return Sheet(
-        questions=tuple(sorted(_questions(table), key=lambda question: -question.points)),
+        questions=tuple(sorted(_questions(table, language), key=lambda question: -question.points)),
         totals=_totals(table.calibration, scores),
         enough=next((n for n, score in enumerate(scores) if score > table.cut - _TINY), None),
     )
 
 
-def _questions(table: ModelTable) -> Iterator[Question]:
+def _questions(table: ModelTable, language: Language) -> Iterator[Question]:
     for feature in table.features:
         by_points: dict[int, tuple[str, ...]] = {}
         for (where, _), whole in zip(
-            feature.lines(), table.whole_points(feature) or (), strict=True
+            feature.lines(language), table.whole_points(feature) or (), strict=True
         ):
             by_points[whole] = (*by_points.get(whole, ()), where)
         for whole, places in by_points.items():

@@ -10,9 +10,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features.errors import RebondError
 
@@ -33,6 +35,39 @@ class Danger(BaseModel):
     on_call: str = ""
 
 
+class Digest(BaseModel):
+    """The one mail server that ``rebond digest --send`` may reach (S29).
+
+    ``address`` says how a login becomes an address. The password stands in a file of its
+    own, readable by its owner only and best kept outside the home: never in the settings.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    smtp_host: str = Field(min_length=1)
+    smtp_port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str = Field(pattern=r"^[^\s@<>,]+@[^\s@<>,]+$")
+    address: str = Field(pattern=r"^[^\s@<>,{}]*\{login\}[^\s@<>,{}]*@[^\s@<>,{}]+$")
+    user: str = ""
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _check_ways(self) -> Self:
+        if self.security == "none" and not _is_loopback(self.smtp_host):
+            raise ValueError('security = "none" is for a server on this machine alone')
+        if bool(self.user) != (self.password_file is not None):
+            raise ValueError("user and password_file go together; give both or none")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Settings(BaseModel):
     """``settings.toml`` of a home."""
 
@@ -42,10 +77,13 @@ class Settings(BaseModel):
     demonstration: bool = False
     service: str = "Rebond"
     danger: Danger = Danger()
+    digest: Digest | None = None
     session_hours: int = Field(9, ge=1, le=24)
     """A working day, then sign in again (ours)."""
     due_days: int = Field(14, ge=1)
     """Days within which we owe a look at a situation (ours)."""
+    sheet_days: int = Field(7, ge=0, le=60)
+    """How long after a team's meeting a printed sheet may be kept (ours)."""
     signal_days: int = Field(90, ge=1)
     """How long a signal may be shown (ours; GDPR 5(1)(d), S19)."""
     waiver_days: int = Field(180, ge=1, le=366)
@@ -93,6 +131,12 @@ def write_settings(settings: Settings, path: Path) -> None:
         "[danger]             # shown on every situation, above the national numbers",
         f'crip = "{settings.danger.crip}"',
         f'on_call = "{settings.danger.on_call}"',
+        "",
+        "# [digest]           # the mail server of `rebond digest --send`; without it, files alone",
+        '# smtp_host = "smtp.service.example"',
+        '# security = "starttls"',
+        '# sender = "rebond@service.example"',
+        '# address = "{login}@service.example"',
         "",
     ]
     path.write_text("\n".join(lines), encoding="utf-8")

@@ -6,7 +6,7 @@ or table holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -26,7 +26,7 @@ from features.protocol import Protocol
 from modeles.allocation import Allocation, Claimant, Draw, allocate
 from modeles.scoring import explain
 from modeles.table import Floats, ModelTable
-from revue import queue, wordings
+from revue import absences, queue, wordings
 from revue.records import Actor, NewSituation, ScoringRun, SituationKind
 
 Progress = Callable[[str], None]
@@ -57,7 +57,8 @@ class ScoringSummary:
     """What one scoring run did, in counts.
 
     ``other_codes`` are new kinds of facts that the model was not fitted on: they are in no
-    score, and call for a new training.
+    score, and call for a new training. ``without_account`` are situations whose educator
+    cannot sign in yet, so that nobody would look at them.
     """
 
     as_of: date
@@ -68,6 +69,7 @@ class ScoringSummary:
     not_informed: int
     model: str
     other_codes: tuple[str, ...]
+    without_account: int
 
 
 def score_situations(
@@ -132,13 +134,22 @@ def score_situations(
         not_informed = int((~matrix.cohort["informed"]).sum())
         queue.fill(
             session,
-            run=ScoringRun(table.version, day, protocol.hash, allocation.unserved, not_informed),
+            run=ScoringRun(
+                table.version,
+                day,
+                protocol.hash,
+                allocation.unserved,
+                not_informed,
+                protocol.capacity.per_referent,
+            ),
             situations=situations,
             rng_key=home.keys.subkey("shuffle"),
             by=by,
             now=home.now(),
             due_on=home.today() + timedelta(days=home.settings.due_days),
         )
+        known = absences.educators(session)
+        unknown = [new for new in situations if new.referent and new.referent not in known]
     return ScoringSummary(
         as_of=day,
         scored=int(matrix.cohort["informed"].sum()),
@@ -150,11 +161,22 @@ def score_situations(
         other_codes=tuple(
             sorted(looked_at(protocol, engine.codes(before=day)).difference(table.codes))
         ),
+        without_account=len(unknown),
     )
 
 
-def facts_of(home: Home, person: str) -> Facts:
-    """State what is known of one person on the day of the home, for a self-opened situation.
+def facts_of(home: Home, person: str, *, reviewed_on: date | None) -> Facts:
+    """State what is known of one person, for a situation that their educator opens.
+
+    Parameters
+    ----------
+    home
+        The home.
+    person
+        Pseudonym.
+    reviewed_on
+        The newest review date: known as of then, like the situations of that review, unless
+        the present stay began later; None for what is known on the day of the home.
 
     Raises
     ------
@@ -165,7 +187,10 @@ def facts_of(home: Home, person: str) -> Facts:
     if stays.empty:
         raise NobodyKnown("no stay of this person is stored; import an extract that holds it.")
     block = build_block(home.store.events(person))
-    return _facts(block, person, stays["entered_on"].iloc[-1], home.today())
+    entered_on = stays["entered_on"].iloc[-1]
+    if reviewed_on is None or entered_on.date() >= reviewed_on:
+        reviewed_on = home.today()
+    return _facts(block, person, entered_on, reviewed_on)
 
 
 def _review_date(home: Home, protocol: Protocol, as_of: date | None) -> date:
@@ -211,13 +236,17 @@ def _allocate(
     day: date,
 ) -> Allocation:
     informed = np.flatnonzero(matrix.cohort["informed"].to_numpy(bool))
+    away = absences.stand_ins(session, home.today())
+    load = queue.open_load(session, as_of=home.today())
+    # Somebody away without a stand-in has no place; their persons then count as unserved.
+    load |= {login: protocol.capacity.per_referent for login, by in away.items() if by is None}
     claimants = []
     for row in informed:
         score = float(scores[row])
         claimants.append(
             Claimant(
                 str(matrix.cohort["person"].iloc[row]),
-                _given(matrix.cohort["referent"].iloc[row]),
+                _looked_after_by(_given(matrix.cohort["referent"].iloc[row]), away),
                 score,
                 *table.indistinguishable(score),
             )
@@ -230,7 +259,7 @@ def _allocate(
         unavailable=queue.busy_people(
             session, as_of=day, repeat_days=protocol.capacity.repeat_days
         ),
-        load=queue.open_load(session, as_of=day),
+        load=load,
         not_as_control=queue.recent_controls(session, as_of=day),
     )
 
@@ -248,6 +277,10 @@ def _facts(block: Block, person: str, entered_on: pd.Timestamp, day: date) -> Fa
     known = block.known_of(person, day)
     events = [known_event(occurred, recorded, code) for occurred, recorded, code in known]
     return describe(day, entered_on.date(), events)
+
+
+def _looked_after_by(referent: str | None, away: Mapping[str, str | None]) -> str | None:
+    return away.get(referent) or referent if referent is not None else None
 
 
 def _given(value: object) -> str | None:

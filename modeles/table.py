@@ -19,6 +19,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -75,6 +76,7 @@ PLACE_WORDS: Mapping[Language, PlaceWords] = {
 }  # fmt: skip
 
 _KNOTS = 2
+_REMEMBERED = 4
 _SHOWN = 100
 _SHOWN_EDGES = 5
 
@@ -449,12 +451,7 @@ def read_table(path: Path, verify: Callable[[bytes, str], None]) -> ModelTable:
         Changed since it was signed.
     """
     try:
-        envelope = json.loads(path.read_text(encoding="utf-8"))
-        body, signature = envelope["table"], envelope["signature"]
-        if body.pop("format") != FORMAT:
-            raise UnreadableTable(f"{path.name} is not a {FORMAT} file; train again.")
-        table = _table(body)
-        signed = table.canonical()
+        return _verified(path.read_bytes(), verify)
     except FileNotFoundError as error:
         raise UnreadableTable(
             f"there is no model {path.parent.name}: `rebond train` prints the versions it made."
@@ -464,7 +461,18 @@ def read_table(path: Path, verify: Callable[[bytes, str], None]) -> ModelTable:
         raise UnreadableTable(
             f"{path.name} is not a {FORMAT} file ({found}); train again."
         ) from error
-    verify(signed, signature)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verified(content: bytes, verify: Callable[[bytes, str], None]) -> ModelTable:
+    """Read a table and check its signature; the same bytes under the same key are checked once."""
+    envelope = json.loads(content)
+    body, signature = envelope["table"], envelope["signature"]
+    found = body.pop("format")
+    if found != FORMAT:
+        raise UnreadableTable(f"a table of format {found!r} is not a {FORMAT} file; train again.")
+    table = _table(body)
+    verify(table.canonical(), signature)
     return table
 
 

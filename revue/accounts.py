@@ -15,7 +15,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
@@ -34,6 +34,12 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # 5 bits each; no l or o to take 
 _GROUPS, _GROUP = 4, 5
 _NEEDS_TEAM = (Role.EDUCATOR, Role.TEAM_LEAD)
 _HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+_OPENED = (
+    select(schema.OpenSession, schema.User)
+    .join(schema.User, schema.User.id == schema.OpenSession.user_id)
+    .where(schema.OpenSession.token_hash == bindparam("token_hash"))
+    .where(schema.OpenSession.expires_at > bindparam("now"))
+)
 _NOBODY = Actor(login="anonymous", role=None, team=None)
 
 
@@ -193,12 +199,7 @@ def open_session(session: Session, actor: Actor, now: datetime, hours: int) -> W
 
 def resume_session(session: Session, token: str, now: datetime) -> WebSession | None:
     """Return the session of a token, with the account as it is now; None if over or unknown."""
-    row = session.execute(
-        select(schema.OpenSession, schema.User)
-        .join(schema.User, schema.User.id == schema.OpenSession.user_id)
-        .where(schema.OpenSession.token_hash == _token_hash(token))
-        .where(schema.OpenSession.expires_at > now)
-    ).first()
+    row = session.execute(_OPENED, {"token_hash": _token_hash(token), "now": now}).first()
     if row is None:
         return None
     opened, user = row

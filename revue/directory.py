@@ -6,25 +6,37 @@ in an order that means nothing, and never says how near anybody was to being ret
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.orm import Session
 
 from revue import schema
+from revue.absences import stand_ins
+from revue.accompanying import ACCOMPANIED, asked_by
 from revue.journal import record
+from revue.order import neutral
 from revue.permissions import Permission, check_allowed
-from revue.records import Actor, PersonRow, State, Stay
-from revue.states import OPEN_STATES
+from revue.queue import newest_run
+from revue.records import Actor, PersonRow, SituationKind, State, Stay, WhyNot
+from revue.second_look import end_look
+from revue.situations import (
+    entry_state,
+    is_waiting,
+    move,
+    newest_decision,
+    pending_contestation,
+)
+from revue.states import CLOSED_STATES, DONE_STATES, Act, check_step, is_step
 
 
 def sync_people(session: Session, stays: Sequence[Stay], *, by: Actor, now: datetime) -> None:
     """Replace the directory by the latest stay of each person, and hand situations over.
 
     A situation follows the person to their team and referent. An open one that changes
-    hands starts afresh: nobody decides on somebody else's view.
+    hands starts afresh: nobody decides on somebody else's view. Those of persons who are no
+    longer told of this processing, or not known any more, are withdrawn.
 
     Parameters
     ----------
@@ -41,6 +53,9 @@ def sync_people(session: Session, stays: Sequence[Stay], *, by: Actor, now: date
     latest: dict[str, Stay] = {}
     for stay in sorted(stays, key=lambda stay: stay.entered_on):
         latest[stay.person] = stay
+    told = set(
+        session.scalars(select(schema.Person.person).where(schema.Person.informed_on.is_not(None)))
+    )
     session.execute(delete(schema.Person))
     if latest:
         session.execute(
@@ -67,29 +82,66 @@ def sync_people(session: Session, stays: Sequence[Stay], *, by: Actor, now: date
         now=now,
     )
     _hand_over(session, by=by, now=now)
+    _withdraw(session, told, by=by, now=now)
 
 
 def _hand_over(session: Session, *, by: Actor, now: datetime) -> None:
-    changed = session.execute(
-        select(schema.Situation, schema.Person)
-        .join(schema.Person, schema.Person.person == schema.Situation.person)
-        .where(
-            (schema.Situation.team != schema.Person.team)
-            | schema.Situation.referent.is_distinct_from(schema.Person.referent)
-        )
+    """Let situations follow their persons to the team and referent that the directory names."""
+    row, person = schema.Situation, schema.Person
+    found = session.execute(
+        select(row, person.team, person.referent)
+        .join(person, person.person == row.person)
+        .where((row.team != person.team) | row.referent.is_distinct_from(person.referent))
+        .order_by(row.id)
     ).all()
-    for situation, person in changed:
-        situation.team, situation.referent = person.team, person.referent
-        if situation.state in OPEN_STATES:
-            for table in (schema.Reveal, schema.View):
-                session.execute(delete(table).where(table.situation_id == situation.id))
-            situation.state = State.TO_LOOK_AT
-        record(session, actor=by, act="hand_over", subject=situation.id, now=now)
+    for situation, team, referent in found:
+        situation.team, situation.referent, situation.assigned_to = team, referent, None
+        end_look(session, situation.id, now=now)
+        decision = newest_decision(session, situation.id)
+        stands = after = _handed_over(situation, situation.state, decision)
+        contested = pending_contestation(session, situation.id)
+        if contested is not None:
+            stands = contested.stood = _handed_over(situation, contested.stood, decision)
+        again_on = None
+        if stands in DONE_STATES and decision is not None:
+            told = stands is State.FOLLOWED_UP
+            again_on = situation.again_on if told else decision.again_on
+        move(session, by, situation, after, "hand_over", {}, now=now, again_on=again_on)
 
 
-def is_accompanied_by(actor: Actor, person: schema.Person) -> bool:
-    """Tell whether the actor is this person's referent, in this person's team."""
-    return actor.team == person.team and actor.login == person.referent
+def _handed_over(
+    situation: schema.Situation, state: State, decision: schema.Decision | None
+) -> State:
+    """Return where a hand-over leads: to a fresh start, or on where it was decided."""
+    if not is_step(state, Act.HAND_OVER):
+        return state
+    fresh = entry_state(situation)
+    return check_step(state, Act.HAND_OVER, fresh if decision is None else State.DECIDED)
+
+
+def _withdraw(session: Session, told: Collection[str], *, by: Actor, now: datetime) -> None:
+    """Take situations back whose persons are no longer told of this processing, or gone (S14).
+
+    What an educator opens for somebody who never was told holds no signal, and stays.
+    """
+    row, person = schema.Situation, schema.Person
+    found = session.scalars(
+        select(row)
+        .outerjoin(person, person.person == row.person)
+        .where(row.state.not_in(CLOSED_STATES))
+        .where(person.informed_on.is_(None))
+        .order_by(row.id)
+    ).all()
+    for situation in found:
+        if situation.kind is SituationKind.SELF_OPENED and situation.person not in told:
+            continue
+        end_look(session, situation.id, now=now)
+        contested = pending_contestation(session, situation.id)
+        if contested is not None:  # the answer is owed first, whatever it is
+            contested.stood = State.WITHDRAWN
+            continue
+        after = check_step(situation.state, Act.WITHDRAW)
+        move(session, by, situation, after, "withdraw", {}, now=now)
 
 
 def people_of(
@@ -121,42 +173,41 @@ def people_of(
     check_allowed(actor, Permission.READ_PEOPLE)
     mine = session.scalars(
         select(schema.Person)
-        .where(schema.Person.team == actor.team)
-        .where(schema.Person.referent == actor.login)
-        .where(or_(schema.Person.left_on.is_(None), schema.Person.left_on >= today))
+        .where(ACCOMPANIED)
+        .where(or_(schema.Person.left_on.is_(None), schema.Person.left_on >= today)),
+        asked_by(session, actor, today=today),
     ).all()
-    newest_run = session.scalars(select(schema.Run.as_of).order_by(schema.Run.id.desc())).first()
-    situations = session.execute(
-        select(
-            schema.Situation.person,
-            schema.Situation.id,
-            schema.Situation.state,
-            schema.Situation.as_of,
-            schema.Situation.valid_until,
+    people = [person.person for person in mine]
+    run = newest_run(session)
+    newest = None if run is None else run.as_of
+    row = schema.Situation
+    found = session.execute(
+        select(row.person, row.id).where(row.person.in_(people)).where(is_waiting(today))
+    )
+    waiting = dict(found.all())
+    recent = set(
+        session.scalars(
+            select(row.person)
+            .where(row.person.in_(people))
+            .where(row.as_of > today - timedelta(days=repeat_days))
         )
-        .where(schema.Situation.team == actor.team)
-        .where(schema.Situation.referent == actor.login)
-        .order_by(schema.Situation.as_of)
-    ).all()
-    waiting = {
-        row.person: row.id
-        for row in situations
-        if row.state in OPEN_STATES and (row.valid_until is None or row.valid_until >= today)
-    }
-    recent = {row.person for row in situations if row.as_of > today - timedelta(days=repeat_days)}
+    )
+    away = {} if newest is None else stand_ins(session, newest)
 
-    def why(person: schema.Person) -> str:
+    def why(person: schema.Person) -> WhyNot:
         if person.person in waiting:
-            return "dans la file"
+            return WhyNot.IN_QUEUE
         if person.informed_on is None or person.informed_on > today:
-            return "non informée"
-        if newest_run is None:
-            return "aucune revue à ce jour"
-        if person.entered_on + timedelta(days=min_history_days) > newest_run:
-            return "accompagnement trop récent"
+            return WhyNot.NOT_INFORMED
+        if newest is None:
+            return WhyNot.NO_REVIEW
+        if person.entered_on + timedelta(days=min_history_days) > newest:
+            return WhyNot.TOO_RECENT
         if person.person in recent:
-            return "déjà regardée récemment"
-        return "non retenue ce mois-ci"
+            return WhyNot.SEEN_RECENTLY
+        if person.referent in away and away[person.referent] is None:
+            return WhyNot.ABSENT
+        return WhyNot.NOT_RETAINED
 
     return tuple(
         PersonRow(
@@ -169,8 +220,3 @@ def people_of(
         )
         for person in sorted(mine, key=lambda person: neutral(person.person))
     )
-
-
-def neutral(identifier: str) -> bytes:
-    """Return a sort key that depends on a random identifier alone."""
-    return hashlib.sha256(identifier.encode()).digest()

@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -41,6 +41,9 @@ KEPT_MONTHS = 12
 
 _LOG = Actor(login="log:journal", role=None, team=None)
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+
+_NEWEST = select(schema.Head).order_by(schema.Head.month.desc()).limit(1)
+_LAST = select(func.max(schema.Entry.position)).where(schema.Entry.month == bindparam("month"))
 
 
 class JournalEmpty(RebondError):
@@ -128,7 +131,7 @@ def record(
         The time of the act, aware.
     """
     sign: Signer = session.info["sign"]
-    newest = session.scalars(select(schema.Head).order_by(schema.Head.month.desc())).first()
+    newest = session.scalars(_NEWEST).first()
     month = f"{schema.utc(now):%Y-%m}"
     if newest is not None and month > newest.month:
         head = schema.Head(month=month, size=0, frontier="")
@@ -214,9 +217,7 @@ def _is_intact(head: schema.Head, sign: Signer) -> bool:
 
 
 def _next_position(session: Session, month: str) -> int:
-    last = session.scalar(
-        select(func.max(schema.Entry.position)).where(schema.Entry.month == month)
-    )
+    last = session.scalar(_LAST, {"month": month})
     return 0 if last is None else last + 1
 
 

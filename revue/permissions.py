@@ -6,11 +6,13 @@ things up, and never looks at a situation, decides or approves.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Protocol
 
 from features.errors import RebondError
-from revue.records import Actor, Role
+from revue.records import Actor, Part, Role
+from revue.states import Act
 
 
 class Permission(StrEnum):
@@ -23,9 +25,20 @@ class Permission(StrEnum):
     READ_SIGNAL = "review:signal:read"
     DECIDE = "review:decision:make"
     OPEN_SITUATION = "review:situation:open"
+    MOVE_SITUATION = "review:situation:move"
+    FOLLOW_UP = "review:follow_up:note"
+    CONTEST = "review:contestation:note"
+    NOTE_OBSERVATION = "review:observation:note"
+    PRACTISE = "review:practice:do"
     LIFT_IDENTITY = "review:identity:lift"
     FILL_QUEUE = "review:queue:fill"
     SYNC_PEOPLE = "review:people:sync"
+    READ_TEAM = "team:absence:read"
+    MANAGE_ABSENCES = "team:absence:manage"
+    ASSIGN = "team:situation:assign"
+    ANSWER_CONTESTATION = "oversight:contestation:answer"
+    IMPORT_SERVICES = "admin:service:import"
+    SEND_DIGEST = "admin:digest:send"
     STORE_IDENTITIES = "review:identity:store"
     READ_MODELS = "committee:model:read"
     REGISTER_MODEL = "committee:model:register"
@@ -55,6 +68,7 @@ _DATA_WORK = frozenset(
         Permission.REGISTER_MODEL,
         Permission.RECORD_AUDIT,
         Permission.READ_MODELS,
+        Permission.IMPORT_SERVICES,
     }
 )
 
@@ -69,14 +83,21 @@ ROLE_PERMISSIONS: dict[Role | None, frozenset[Permission]] = {
             Permission.DECIDE,
             Permission.OPEN_SITUATION,
             Permission.LIFT_IDENTITY,
+            Permission.MOVE_SITUATION,
+            Permission.FOLLOW_UP,
+            Permission.CONTEST,
+            Permission.NOTE_OBSERVATION,
+            Permission.PRACTISE,
         }
     ),
-    Role.TEAM_LEAD: frozenset(),
+    Role.TEAM_LEAD: frozenset(
+        {Permission.READ_TEAM, Permission.MANAGE_ABSENCES, Permission.ASSIGN}
+    ),
     Role.STEWARD: _DATA_WORK,
     Role.COMMITTEE: _OVERSIGHT | {Permission.VOTE, Permission.MEND_WORDING},
-    Role.DPO: _OVERSIGHT,
+    Role.DPO: _OVERSIGHT | {Permission.ANSWER_CONTESTATION},
     Role.ADMIN: frozenset({Permission.CREATE_USER, Permission.READ_USERS}),
-    None: _DATA_WORK | {Permission.CREATE_USER, Permission.READ_USERS},
+    None: _DATA_WORK | {Permission.CREATE_USER, Permission.READ_USERS, Permission.SEND_DIGEST},
 }
 
 
@@ -93,7 +114,7 @@ class NoAccount(Forbidden):
 
 
 class Accompanied(Protocol):
-    """Anything that belongs to a team and, where one is named, to a referent."""
+    """Anything that belongs to a team, and to somebody of it."""
 
     @property
     def team(self) -> str:
@@ -102,6 +123,52 @@ class Accompanied(Protocol):
     @property
     def referent(self) -> str | None:
         """The login of the educator in charge."""
+
+    @property
+    def assigned_to(self) -> str | None:
+        """The login of the educator whom the team lead gave it to."""
+
+
+PERMISSION_FOR: dict[Act, Permission] = {
+    Act.VIEW: Permission.GIVE_VIEW,
+    Act.SECOND_VIEW: Permission.GIVE_VIEW,
+    Act.SIGNAL: Permission.READ_SIGNAL,
+    Act.WITHOUT_SIGNAL: Permission.READ_SIGNAL,
+    Act.DECIDE: Permission.DECIDE,
+    Act.FOLLOW_UP: Permission.FOLLOW_UP,
+    Act.PUT_OFF: Permission.MOVE_SITUATION,
+    Act.RESUME: Permission.MOVE_SITUATION,
+    Act.ASK_SECOND_LOOK: Permission.MOVE_SITUATION,
+    Act.CONTEST: Permission.CONTEST,
+    Act.HANDLED_ELSEWHERE: Permission.READ_SITUATION,
+    Act.ASSIGN: Permission.ASSIGN,
+    Act.ANSWER: Permission.ANSWER_CONTESTATION,
+    Act.HAND_OVER: Permission.SYNC_PEOPLE,
+    Act.WITHDRAW: Permission.SYNC_PEOPLE,
+}
+"""Which permission an act needs; :attr:`Act.EXPIRE` is the calendar's alone."""
+
+ACTS_OF: dict[Part, frozenset[Act]] = {
+    Part.ACCOMPANYING: frozenset(
+        {
+            Act.VIEW,
+            Act.SIGNAL,
+            Act.WITHOUT_SIGNAL,
+            Act.DECIDE,
+            Act.FOLLOW_UP,
+            Act.PUT_OFF,
+            Act.RESUME,
+            Act.ASK_SECOND_LOOK,
+            Act.CONTEST,
+            Act.HANDLED_ELSEWHERE,
+        }
+    ),
+    Part.SECOND_READER: frozenset({Act.SECOND_VIEW, Act.HANDLED_ELSEWHERE}),
+}
+"""What somebody may do with one situation, by what they are to it."""
+
+WITHOUT_HOLD = frozenset({Act.CONTEST, Act.HANDLED_ELSEWHERE, Act.SECOND_VIEW, Act.FOLLOW_UP})
+"""Acts that a colleague's hold does not stop: danger and the person's own voice among them."""
 
 
 def is_allowed(actor: Actor, permission: Permission) -> bool:
@@ -122,31 +189,22 @@ def check_allowed(actor: Actor, permission: Permission) -> None:
         raise Forbidden(f"{permission.value} is not for {role}; ask somebody whose role holds it.")
 
 
-def sees(actor: Actor, situation: Accompanied) -> bool:
-    """Tell whether the actor sees a situation: own team, and referent or nobody is."""
+def accompanies(actor: Actor, situation: Accompanied, logins: Collection[str]) -> bool:
+    """Tell whether the actor accompanies somebody: in their team, as referent or assigned.
+
+    Parameters
+    ----------
+    actor, situation
+        Who, and what belongs to a team and an educator.
+    logins
+        Whose persons the actor accompanies today: their own, and of those they stand in for.
+    """
     return (
         is_allowed(actor, Permission.READ_SITUATION)
         and actor.team is not None
         and situation.team == actor.team
-        and situation.referent in (None, actor.login)
+        and (situation.referent in logins or situation.assigned_to in logins)
     )
-
-
-def check_sees(actor: Actor, situation: Accompanied) -> None:
-    """Refuse an actor who does not accompany the person.
-
-    Raises
-    ------
-    Forbidden
-        The role sees no situation at all.
-    NotYours
-        Another team's, or another educator's.
-    """
-    check_allowed(actor, Permission.READ_SITUATION)
-    if not sees(actor, situation):
-        raise NotYours(
-            f"{actor.login} does not accompany this person; only their referent in their team does."
-        )
 
 
 def account_of(actor: Actor) -> int:

@@ -9,31 +9,113 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    func,
+    select,
+    union,
+)
 from sqlalchemy.orm import Session
 
 from features.keys import keyed_hash
 from revue import schema
-from revue.directory import neutral
+from revue.absences import logins_of, stand_ins
 from revue.journal import record
-from revue.permissions import Permission, account_of, check_allowed, sees
+from revue.order import neutral
+from revue.permissions import Permission, account_of, check_allowed
 from revue.records import (
     Actor,
-    ModelState,
     NewSituation,
+    Part,
     QueueItem,
     QueuePage,
     ScoringRun,
     SituationKind,
     State,
 )
-from revue.states import OPEN_STATES
+from revue.situations import is_stopped, is_waiting
+from revue.states import BEGUN_STATES, CLOSED_STATES, DONE_STATES, Act, check_step
 
 CONTROL_INTERVAL = timedelta(days=365)
 """A person is drawn at random at most once in this time (S35)."""
+
+
+def _looked_after(*conditions: ColumnElement[bool]) -> CompoundSelect[str]:
+    """Select the ids of situations of some educators, along an index each way they come by them.
+
+    Asked as one condition, all they ever had would be fetched for their states to be looked at.
+    """
+    row = schema.Situation
+    return union(
+        *(
+            select(row.id).where(whose.in_(_LOGINS), *conditions)
+            for whose in (row.referent, row.assigned_to)
+        )
+    )
+
+
+def _mine() -> Select[*tuple[Any, ...]]:
+    row, view, reveal, look = schema.Situation, schema.View, schema.Reveal, schema.SecondLook
+    asked = select(look.situation_id).where(look.reader_id == _ACCOUNT, look.ended_at.is_(None))
+    still = is_waiting(_TODAY) | row.state.in_(DONE_STATES) & row.again_on.is_not(None)
+    return (
+        select(
+            row.id,
+            row.person,
+            row.team,
+            row.referent,
+            row.due_on,
+            row.state,
+            row.held_by,
+            row.held_until,
+            row.again_on,
+            view.user_id.label("viewed"),
+            reveal.user_id.label("revealed"),
+        )
+        .outerjoin(view, (view.situation_id == row.id) & (view.user_id == _ACCOUNT))
+        .outerjoin(reveal, (reveal.situation_id == row.id) & (reveal.user_id == _ACCOUNT))
+        .where(row.id.in_(_looked_after(row.team == _TEAM, still)))
+        .where(row.id.not_in(asked))
+    )
+
+
+def _asked_looks() -> Select[*tuple[Any, ...]]:
+    row, look = schema.Situation, schema.SecondLook
+    return (
+        select(row.id, row.person, row.team, row.referent, row.state, look.due_on)
+        .join(look, look.situation_id == row.id)
+        .where(look.reader_id == _ACCOUNT, look.ended_at.is_(None))
+        .where(row.team == _TEAM)
+        .where(row.state.not_in(CLOSED_STATES))
+    )
+
+
+def _load() -> Select[int]:
+    row = schema.Situation
+    return (
+        select(func.count())
+        .where(row.id.in_(_looked_after(is_waiting(_TODAY))))
+        .where(func.coalesce(row.assigned_to, row.referent).in_(_LOGINS))
+    )
+
+
+# Every queue asks these, so they are built once.
+_ACCOUNT, _TEAM = bindparam("account", type_=Integer), bindparam("team", type_=String)
+_LOGINS: BindParameter[str] = bindparam("logins", expanding=True)
+_TODAY = bindparam("today", type_=Date)
+_MINE, _ASKED, _LOAD = _mine(), _asked_looks(), _load()
+_NEWEST_RUN = select(schema.Run).order_by(schema.Run.id.desc()).limit(1)
 
 
 def fill(
@@ -48,7 +130,8 @@ def fill(
 ) -> None:
     """Place the situations of one scoring run in the queue.
 
-    A control keeps no signal: none was the reason to look.
+    A control keeps no signal: none was the reason to look. Each goes to whom the directory
+    names now, who may not be who accompanied the person at the review date.
 
     Parameters
     ----------
@@ -76,8 +159,17 @@ def fill(
             unserved=run.unserved,
             not_informed=run.not_informed,
             ran_at=now,
+            due_on=due_on,
+            valid_until=min((new.signal.valid_until for new in situations), default=None),
+            per_referent=run.per_referent,
         )
     )
+    known = {
+        row.person: (row.team, row.referent)
+        for row in session.execute(
+            select(schema.Person.person, schema.Person.team, schema.Person.referent)
+        )
+    }
     placed = {
         new_id(): new for new in sorted(situations, key=lambda new: keyed_hash(rng_key, new.person))
     }
@@ -85,10 +177,10 @@ def fill(
         schema.Situation(
             id=id,
             person=new.person,
-            team=new.team,
-            referent=new.referent,
+            team=team,
+            referent=referent,
             kind=new.kind,
-            state=State.TO_LOOK_AT,
+            state=State.TO_LOOK_AT if referent else State.TO_ASSIGN,
             facts=new.facts.to_json(),
             as_of=run.as_of,
             due_on=due_on,
@@ -98,6 +190,7 @@ def fill(
             opened_at=now,
         )
         for id, new in placed.items()
+        for team, referent in [known.get(new.person, (new.team, new.referent))]
     )
     session.flush()
     session.add_all(
@@ -120,13 +213,21 @@ def new_id() -> str:
     return secrets.token_urlsafe(12)
 
 
-def is_waiting(day: date | None) -> ColumnElement[bool]:
-    """Return the condition that a situation is open and, at ``day``, not past its validity."""
-    waiting = schema.Situation.state.in_(OPEN_STATES)
-    if day is None:
-        return waiting
-    return waiting & or_(
-        schema.Situation.valid_until.is_(None), schema.Situation.valid_until >= day
+def newest_run(session: Session) -> schema.Run | None:
+    """Return the newest scoring run."""
+    return session.scalars(_NEWEST_RUN).first()
+
+
+def ids_of(session: Session, person: str, *, today: date) -> tuple[str, ...]:
+    """Return the open situations of a person, oldest first; there is at most one by rule."""
+    situation = schema.Situation
+    return tuple(
+        session.scalars(
+            select(situation.id)
+            .where(situation.person == person)
+            .where(is_waiting(today))
+            .order_by(situation.opened_at, situation.id)
+        )
     )
 
 
@@ -151,14 +252,22 @@ def recent_controls(session: Session, *, as_of: date) -> frozenset[str]:
     )
 
 
-def open_load(session: Session, *, as_of: date | None = None) -> dict[str, int]:
-    """Count open situations per referent; with a date, without those past their validity."""
-    referents = session.scalars(select(schema.Situation.referent).where(is_waiting(as_of)))
-    return dict(Counter(referent for referent in referents if referent is not None))
+def open_load(session: Session, *, as_of: date) -> dict[str, int]:
+    """Count open situations per educator who looks after them on a day.
+
+    Those past their validity do not count; those of somebody away count for who stands in.
+    """
+    situation = schema.Situation
+    rows = session.execute(
+        select(situation.assigned_to, situation.referent).where(is_waiting(as_of))
+    )
+    away = stand_ins(session, as_of)
+    carried = (assigned or referent for assigned, referent in rows)
+    return dict(Counter(away.get(login) or login for login in carried if login is not None))
 
 
-def queue_of(session: Session, actor: Actor, *, today: date) -> QueuePage:
-    """Return an educator's queue.
+def queue_of(session: Session, actor: Actor, *, now: datetime, today: date) -> QueuePage:
+    """Return an educator's queue: everything open of whom they accompany, and asked looks.
 
     Parameters
     ----------
@@ -166,36 +275,95 @@ def queue_of(session: Session, actor: Actor, *, today: date) -> QueuePage:
         In the caller's transaction.
     actor
         The educator.
+    now
+        Aware time; whose hold has lapsed holds nothing.
     today
         The day of the home; what is past its validity is no longer shown.
     """
     check_allowed(actor, Permission.READ_QUEUE)
-    account = account_of(actor)
-    rows = session.execute(
-        select(schema.Situation, schema.View.user_id)
-        .outerjoin(schema.View, schema.View.situation_id == schema.Situation.id)
-        .where(schema.Situation.team == actor.team)
-        .where(is_waiting(today))
-    )
-    mine = [row for row, viewer in rows if sees(actor, row) and viewer in (None, account)]
-    last = session.scalars(select(schema.Run).order_by(schema.Run.id.desc())).first()
+    items = [*_accompanied(session, actor, now, today), *_asked(session, actor)]
+    last = newest_run(session)
     return QueuePage(
-        items=tuple(
-            QueueItem(row.id, row.person, row.team, row.referent, row.due_on, row.state)
-            for row in sorted(mine, key=lambda row: (row.due_on, neutral(row.id)))
-        ),
+        items=tuple(sorted(items, key=lambda item: (item.due_on, neutral(item.id)))),
         unserved=last.unserved if last else 0,
         as_of=last.as_of if last else None,
         stopped=last is not None and is_stopped(session, last.version),
+        places_left=_places_left(session, actor, last, today),
     )
 
 
-def is_stopped(session: Session, version: str | None) -> bool:
-    """Tell whether the committee suspended or rejected this model (S28)."""
-    if version is None:
-        return False
-    stopped = {ModelState.SUSPENDED, ModelState.REJECTED}
-    return session.get_one(schema.Model, version).state in stopped
+def _accompanied(session: Session, actor: Actor, now: datetime, today: date) -> Iterator[QueueItem]:
+    found = session.execute(
+        _MINE,
+        {
+            "account": account_of(actor),
+            "team": actor.team,
+            "logins": sorted(logins_of(session, actor.login, today)),
+            "today": today,
+        },
+    )
+    for one in found:
+        state, own = one.state, State.TO_LOOK_AT
+        if one.viewed is not None:
+            own = State.VIEWED if one.revealed is None else State.SIGNAL_SEEN
+        back = one.again_on is not None and one.again_on <= today
+        if state is State.PUT_OFF and back:
+            state = check_step(state, Act.RESUME, own)
+        elif state in BEGUN_STATES:
+            state = own
+        held_by = one.held_by if one.held_until and one.held_until > now else None
+        mine = held_by in (None, actor.login)
+        dated = state in _DATED and one.again_on is not None
+        yield QueueItem(
+            id=one.id,
+            person=one.person,
+            team=one.team,
+            referent=one.referent,
+            due_on=one.again_on if dated else one.due_on,
+            state=state,
+            part=Part.ACCOMPANYING,
+            held_by=held_by,
+            again_on=one.again_on if dated else None,
+            waits_for_me=mine
+            and (state in BEGUN_STATES or state is State.LOOKED_TWICE or (dated and back)),
+        )
+
+
+_DATED = (State.PUT_OFF, State.IN_TEAM, *DONE_STATES)
+"""The states in which a day to come back on may be set."""
+
+
+def _asked(session: Session, actor: Actor) -> Iterator[QueueItem]:
+    """Yield the situations that the actor was asked to look at as a second reader."""
+    found = session.execute(_ASKED, {"account": account_of(actor), "team": actor.team})
+    for one in found:
+        yield QueueItem(
+            id=one.id,
+            person=one.person,
+            team=one.team,
+            referent=one.referent,
+            due_on=one.due_on,
+            state=one.state,
+            part=Part.SECOND_READER,
+            held_by=None,
+            again_on=None,
+            waits_for_me=one.state is State.SECOND_LOOK,
+        )
+
+
+def _places_left(
+    session: Session, actor: Actor, last: schema.Run | None, today: date
+) -> int | None:
+    if last is None or last.per_referent is None:
+        return None
+    away = stand_ins(session, today)
+    carried = [
+        login
+        for login in logins_of(session, actor.login, today)
+        if (away.get(login) or login) == actor.login
+    ]
+    load = session.scalar(_LOAD, {"logins": carried, "today": today})
+    return max(0, last.per_referent - (load or 0))
 
 
 def scored_dates(session: Session) -> frozenset[date]:

@@ -62,10 +62,19 @@ class SituationKind(StrEnum):
 class State(Labelled):
     """Where a situation stands; the allowed steps are in :mod:`revue.states`."""
 
+    TO_ASSIGN = "to_assign", "à attribuer"
     TO_LOOK_AT = "to_look_at", "à regarder"
     VIEWED = "viewed", "votre avis est donné"
     SIGNAL_SEEN = "signal_seen", "signal lu, décision à prendre"
+    PUT_OFF = "put_off", "reportée"
+    SECOND_LOOK = "second_look", "second regard demandé"
+    LOOKED_TWICE = "looked_twice", "second regard donné, décision à confirmer"
+    IN_TEAM = "in_team", "à reprendre en équipe"
     DECIDED = "decided", "décision prise"
+    FOLLOWED_UP = "followed_up", "suite notée"
+    CONTESTED = "contested", "contestée par la personne"
+    EXPIRED = "expired", "durée de validité passée"
+    WITHDRAWN = "withdrawn", "retirée"
     HANDLED_ELSEWHERE = "handled_elsewhere", "traité hors de cet outil"
 
 
@@ -90,6 +99,55 @@ class DecisionKind(Labelled):
     NOT_RELEVANT = "not_relevant", "Signal non pertinent : autre raison"
 
 
+class Contact(Labelled):
+    """How the person will be reached about a decision."""
+
+    IN_PERSON = "in_person", "De vive voix, à la prochaine rencontre"
+    CALL = "call", "Par téléphone"
+    MESSAGE = "message", "Par message"
+    EMAIL = "email", "Par courriel"
+    LETTER = "letter", "Par courrier"
+    VISIT = "visit", "Par une visite"
+
+
+NEEDS_SAFE_CONTACT = frozenset(Contact) - {Contact.IN_PERSON}
+"""What somebody else could read, hear or see: only over a contact confirmed as safe."""
+
+
+class Answer(Labelled):
+    """What the person said to what was offered."""
+
+    ACCEPTED = "accepted", "La personne a accepté"
+    PREFERRED_OTHERWISE = "preferred_otherwise", "La personne a préféré autre chose"
+    NOT_NOW = "not_now", "La personne a dit « pas maintenant »"
+
+
+class Outcome(Labelled):
+    """What a contestation came to."""
+
+    UPHELD = "upheld", "La contestation est fondée : la situation est retirée"
+    KEPT = "kept", "La situation reste ouverte"
+
+
+class WhyNot(StrEnum):
+    """Why somebody is not in the queue; never how near they were to being retained."""
+
+    IN_QUEUE = "dans la file"
+    NOT_INFORMED = "non informée"
+    NO_REVIEW = "aucune revue à ce jour"
+    TOO_RECENT = "accompagnement trop récent"
+    SEEN_RECENTLY = "déjà regardée récemment"
+    ABSENT = "absence lors de la dernière revue"
+    NOT_RETAINED = "non retenue ce mois-ci"
+
+
+class Part(StrEnum):
+    """As what somebody looks at a situation."""
+
+    ACCOMPANYING = "accompanying"
+    SECOND_READER = "second_reader"
+
+
 _ABOUT_THE_SIGNAL = (
     DecisionKind.WRONG_DATA,
     DecisionKind.MISSING_CONTEXT,
@@ -97,9 +155,9 @@ _ABOUT_THE_SIGNAL = (
 )
 
 
-def decision_kinds(kind: SituationKind) -> tuple[DecisionKind, ...]:
+def decision_kinds(kind: SituationKind, *, shown: bool = True) -> tuple[DecisionKind, ...]:
     """Return what can be decided on a situation: only a signal that was shown is dismissed."""
-    if kind is SituationKind.SIGNAL:
+    if kind is SituationKind.SIGNAL and shown:
         return tuple(DecisionKind)
     return tuple(decision for decision in DecisionKind if decision not in _ABOUT_THE_SIGNAL)
 
@@ -132,7 +190,10 @@ class NewSituation:
 
 @dataclass(frozen=True)
 class QueueItem:
-    """One line of the queue: nothing here says why the situation is in it."""
+    """One line of the queue: nothing here says why the situation is in it.
+
+    ``due_on`` is the day by which *we* owe something: a look, a second look, a follow-up.
+    """
 
     id: str
     person: str
@@ -140,6 +201,13 @@ class QueueItem:
     referent: str | None
     due_on: date
     state: State
+    part: Part
+    held_by: str | None
+    """Who is working on it at this moment; None where nobody is."""
+    again_on: date | None
+    """When somebody comes back to it: put off until then, the team's meeting, the follow-up."""
+    waits_for_me: bool
+    """An act of this educator is what it waits for, today."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +220,8 @@ class QueuePage:
     as_of: date | None
     stopped: bool
     """The committee suspended the model: every signal is frozen (S28)."""
+    places_left: int | None
+    """How many more situations this educator has room for; None before the first run."""
 
 
 @dataclass(frozen=True)
@@ -163,12 +233,23 @@ class PersonRow:
     referent: str | None
     entered_on: date
     situation_id: str | None
-    why: str
+    why: WhyNot
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A *signal faible*: a neutral, dated observation of a closed list; it expires."""
+
+    id: str
+    code: str
+    observed_on: date
+    by: str
+    expires_on: date
 
 
 @dataclass(frozen=True)
 class OwnView:
-    """What the educator thought before the signal."""
+    """What an educator thought before the signal."""
 
     opinion: Opinion
     why: str
@@ -178,7 +259,10 @@ class OwnView:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the educator decided, after the signal."""
+    """What the educator decided, after the signal; the newest of a situation holds.
+
+    ``words`` are the person's own, as told to the educator, and are never corrected.
+    """
 
     kind: DecisionKind
     offers: tuple[str, ...]
@@ -186,11 +270,53 @@ class Decision:
     informed: bool
     by: str
     at: datetime
+    words: str = ""
+    again_on: date | None = None
+    contact: Contact | None = None
+    safe_contact: bool = False
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """What became of a decision."""
+
+    answer: Answer | None
+    became: str
+    again_on: date | None
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Contestation:
+    """What a person holds against a situation, in their own words, and the answer to it."""
+
+    situation_id: str
+    words: str
+    by: str
+    at: datetime
+    due_on: date
+    outcome: Outcome | None
+    answer: str
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """A colleague's look; ``view`` is there once it is given, and never before to the asker."""
+
+    reader: str
+    asked_by: str
+    due_on: date
+    view: OwnView | None
 
 
 @dataclass(frozen=True)
 class SituationPage:
-    """Facts, and what the educator already said; never the signal."""
+    """Facts, and what the educator already said; never the signal.
+
+    A second reader's page has their own view and nothing that anybody else said.
+    """
 
     id: str
     person: str
@@ -199,10 +325,68 @@ class SituationPage:
     due_on: date
     state: State
     facts: Facts
+    part: Part
     view: OwnView | None
     decision: Decision | None
     decisions: tuple[DecisionKind, ...]
-    """What can be decided now; empty in every state but the one after the reveal."""
+    """What can be decided now; empty in every state that is not before a decision."""
+    acts: tuple[str, ...]
+    """What can be done now by this educator (values of :class:`revue.states.Act`)."""
+    held_by: str | None
+    held_until: datetime | None
+    again_on: date | None
+    second_look: SecondLook | None
+    follow_ups: tuple[FollowUp, ...]
+    contestation: Contestation | None
+    observations: tuple[Observation, ...]
+    stopped: bool
+    """The committee suspended the model: one goes on without the signal (S28)."""
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Days on which an educator is away, and who stands in."""
+
+    id: int
+    login: str
+    team: str
+    first_on: date
+    last_on: date
+    stand_in: str | None
+
+
+@dataclass(frozen=True)
+class ToAssign:
+    """A situation that nobody accompanies yet, as the team lead sees it: no fact, no kind."""
+
+    id: str
+    person: str
+    due_on: date
+
+
+@dataclass(frozen=True)
+class TeamPage:
+    """What a team lead looks after: absences, hand-over, and the service's shortage."""
+
+    team: str
+    educators: tuple[str, ...]
+    absences: tuple[Absence, ...]
+    to_assign: tuple[ToAssign, ...]
+    unserved: int
+    as_of: date | None
+
+
+@dataclass(frozen=True)
+class LocalService:
+    """A service near by, for one thématique, as imported from a data·inclusion extract."""
+
+    id: str
+    theme: str
+    name: str
+    structure: str
+    commune: str
+    contact: str
+    updated_on: date | None
 
 
 @dataclass(frozen=True)
@@ -328,6 +512,8 @@ class ScoringRun:
     protocol_hash: str
     unserved: int
     not_informed: int
+    per_referent: int | None = None
+    """Most situations one educator has open at a time, by the protocol."""
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,28 @@ from sqlalchemy import (
     Dialect,
     Enum,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     MetaData,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from features.errors import RebondError
+from revue.observations import OBSERVATIONS
 from revue.offers import OFFERS
-from revue.records import DecisionKind, ModelState, Opinion, Role, SituationKind, State
+from revue.records import (
+    Answer,
+    Contact,
+    DecisionKind,
+    ModelState,
+    Opinion,
+    Outcome,
+    Role,
+    SituationKind,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,9 @@ class Base(DeclarativeBase):
         ModelState: _one_of(ModelState),
         Verdict: _one_of(Verdict),
         VoteAct: _one_of(VoteAct),
+        Contact: _one_of(Contact),
+        Answer: _one_of(Answer),
+        Outcome: _one_of(Outcome),
     }
 
 
@@ -227,18 +243,27 @@ class Run(Base):
     unserved: Mapped[int]
     not_informed: Mapped[int]
     ran_at: Mapped[datetime]
+    due_on: Mapped[date | None]
+    valid_until: Mapped[date | None]
+    per_referent: Mapped[int | None]
 
 
 class Situation(Base):
     """A person to look at, at a date; its facts are frozen, its signal lives apart.
 
-    ``version`` and ``valid_until`` are set alike for a signal and for a control, so that
-    expiry and a stop do not tell them apart; an educator's own opening has neither.
+    ``version`` and ``valid_until`` are set alike for a signal, a control and, once a queue
+    was filled, an educator's own opening, so that expiry and a stop do not tell them apart.
+    ``assigned_to`` is who the team lead gave it to; ``held_by`` works on it until
+    ``held_until``; on ``again_on`` somebody comes back to it.
+
+    The long text stands last: what stands before it is then read without it. Both indexes
+    are about whose situations these are, among all that are over.
     """
 
     __tablename__ = "situations"
     __table_args__ = (
-        Index("ix_situations_open", "team", "referent", "state"),
+        Index("ix_situations_open", "referent", "team", "state", "valid_until", "again_on"),
+        Index("ix_situations_given", "assigned_to", sqlite_where=text("assigned_to IS NOT NULL")),
         _kept(730, "opened_at", _ACTIVE),
     )
 
@@ -248,13 +273,17 @@ class Situation(Base):
     referent: Mapped[str | None]
     kind: Mapped[SituationKind]
     state: Mapped[State]
-    facts: Mapped[str]
     as_of: Mapped[date]
     due_on: Mapped[date]
     version: Mapped[str | None] = mapped_column(ForeignKey("models.version"))
     valid_until: Mapped[date | None]
     probability: Mapped[float]
     opened_at: Mapped[datetime]
+    assigned_to: Mapped[str | None]
+    held_by: Mapped[str | None]
+    held_until: Mapped[datetime | None]
+    again_on: Mapped[date | None]
+    facts: Mapped[str]
 
 
 class Signal(Base):
@@ -269,43 +298,54 @@ class Signal(Base):
 
 
 class View(Base):
-    """What an educator thought before the signal."""
+    """What one educator thought before the signal, or without it as a second reader."""
 
     __tablename__ = "views"
     __table_args__ = _kept(730, "at", _ACTIVE)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     opinion: Mapped[Opinion]
     why: Mapped[str]
     at: Mapped[datetime]
 
 
 class Reveal(Base):
-    """When the educator saw the signal."""
+    """When one educator saw the signal, or went on without it while the model was stopped."""
 
     __tablename__ = "reveals"
     __table_args__ = _kept(730, "at", _ACTIVE)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    shown: Mapped[bool]
     at: Mapped[datetime]
 
 
 class Decision(Base):
-    """What an educator decided; a trigger asks for their own view and the reveal first."""
+    """What an educator decided; a trigger asks for their own view and the reveal first.
+
+    The newest ``number`` of a situation holds; there is a second one only after a second
+    look or a team meeting.
+    """
 
     __tablename__ = "decisions"
     __table_args__ = (
         CheckConstraint("length(trim(reason)) > 0", "reason"),
+        CheckConstraint("safe_contact OR contact IS NULL OR contact = 'in_person'", "contact"),
         _kept(730, "at", _ACTIVE),
     )
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     kind: Mapped[DecisionKind]
     reason: Mapped[str]
     informed: Mapped[bool]
+    words: Mapped[str]
+    again_on: Mapped[date | None]
+    contact: Mapped[Contact | None]
+    safe_contact: Mapped[bool]
     at: Mapped[datetime]
 
 
@@ -313,11 +353,15 @@ class DecisionOffer(Base):
     """One offer of a decision; the database knows the closed list."""
 
     __tablename__ = "decision_offers"
-    __table_args__ = _kept(730, "at", _ACTIVE)
-
-    situation_id: Mapped[str] = mapped_column(
-        ForeignKey("decisions.situation_id"), primary_key=True
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["situation_id", "number"], ["decisions.situation_id", "decisions.number"]
+        ),
+        _kept(730, "at", _ACTIVE),
     )
+
+    situation_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
     offer: Mapped[str] = mapped_column(
         Enum(
             *(offer.id for offer in OFFERS),
@@ -329,6 +373,136 @@ class DecisionOffer(Base):
         primary_key=True,
     )
     at: Mapped[datetime]
+
+
+class FollowUp(Base):
+    """What became of a decision; one row each time somebody tells."""
+
+    __tablename__ = "follow_ups"
+    __table_args__ = _kept(730, "at", _ACTIVE)
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    answer: Mapped[Answer | None]
+    became: Mapped[str]
+    again_on: Mapped[date | None]
+    at: Mapped[datetime]
+
+
+class SecondLook(Base):
+    """A colleague asked to look as well; their view lies among the others' views."""
+
+    __tablename__ = "second_looks"
+    __table_args__ = _kept(730, "asked_at", _ACTIVE)
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    reader_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    asked_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    asked_at: Mapped[datetime]
+    due_on: Mapped[date]
+    ended_at: Mapped[datetime | None]
+
+
+class Contestation(Base):
+    """What a person holds against a situation; it stands still until the answer (S32)."""
+
+    __tablename__ = "contestations"
+    __table_args__ = _kept(730, "at", _ACTIVE)
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    words: Mapped[str]
+    stood: Mapped[State]
+    """Where the situation stood, and goes back to if it is kept."""
+    at: Mapped[datetime]
+    due_on: Mapped[date]
+    outcome: Mapped[Outcome | None]
+    answer: Mapped[str]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    answered_at: Mapped[datetime | None]
+
+
+class Absence(Base):
+    """Days on which an educator is away; nothing says why."""
+
+    __tablename__ = "absences"
+    __table_args__ = _kept(90, "last_on", "to know who stood in, 3 months (ours)", numbered=True)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(index=True)
+    team: Mapped[str]
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    stand_in: Mapped[str | None] = mapped_column(index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+
+
+class Observation(Base):
+    """A *signal faible* of a closed list; apart from the event store, so never a feature."""
+
+    __tablename__ = "observations"
+    __table_args__ = _kept(90, "observed_on", "as long as it means something, 90 days (ours)")
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(index=True)
+    code: Mapped[str] = mapped_column(
+        Enum(
+            *OBSERVATIONS,
+            native_enum=False,
+            create_constraint=True,
+            length=32,
+            name="code",
+        )
+    )
+    observed_on: Mapped[date]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+    expires_on: Mapped[date]
+
+
+class PracticeStep(Base):
+    """That somebody did one exercise of the practice module; never what they answered (S36)."""
+
+    __tablename__ = "practice_steps"
+    __table_args__ = _kept(730, "at", _ACTIVE)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    exercise: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class PracticeCount(Base):
+    """How often something was answered in the practice module, by nobody in particular (S24)."""
+
+    __tablename__ = "practice_counts"
+    __table_args__ = _kept(3652, "since", "counts of answers, nothing about anybody (ours)")
+
+    exercise: Mapped[str] = mapped_column(primary_key=True)
+    question: Mapped[str] = mapped_column(primary_key=True)
+    choice: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    since: Mapped[date]
+
+
+class Service(Base):
+    """A local service for one thématique, from a data·inclusion extract: public data."""
+
+    __tablename__ = "services"
+    __table_args__ = _kept(365, "imported_at", "a directory older than a year misleads (ours)")
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    theme: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    structure: Mapped[str]
+    commune: Mapped[str]
+    contact: Mapped[str]
+    updated_on: Mapped[date | None]
+    place: Mapped[int] = mapped_column(index=True)
+    """Among the services of its thématique, as readers sort their names."""
+    imported_at: Mapped[datetime]
 
 
 class Model(Base):

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from features.keys import Keyring, SealBroken
 from revue import schema
-from revue.directory import is_accompanied_by
+from revue.accompanying import accompanied_among
 from revue.journal import record
-from revue.permissions import NotYours, Permission, check_allowed
+from revue.permissions import Permission, check_allowed
 from revue.records import Actor
 
 _PURPOSE = "vault"
@@ -79,48 +80,65 @@ def store_identities(
     )
 
 
-def display_name(
-    session: Session, keys: Keyring, actor: Actor, person: str, *, now: datetime
-) -> str | None:
-    """Return the name of somebody the educator accompanies; lifting it is logged.
+def display_names(
+    session: Session,
+    keys: Keyring,
+    actor: Actor,
+    people: Collection[str],
+    *,
+    now: datetime,
+    today: date,
+) -> dict[str, str]:
+    """Return the names of those whom the educator accompanies; lifting them is logged.
+
+    A sealed name that was changed since is not given, and the journal says so.
 
     Parameters
     ----------
-    session, now
+    session, now, today
         As everywhere here.
     keys
         The home's keyring.
     actor
-        The person's referent.
-    person
-        Pseudonym.
+        Who asks.
+    people
+        Pseudonyms; of those the actor does not accompany nothing is opened.
 
     Returns
     -------
-    str or None
-        None where no name was imported.
+    dict
+        Pseudonym to name, without those who have none here.
 
     Raises
     ------
-    Forbidden, NotYours
-        The actor does not accompany this person.
-    SealBroken
-        The row was changed, or sealed with another home's keys.
+    Forbidden
+        The role lifts no name.
     """
     check_allowed(actor, Permission.LIFT_IDENTITY)
-    known = session.get(schema.Person, person)
-    if known is None or not is_accompanied_by(actor, known):
-        raise NotYours(f"{actor.login} does not accompany this person.")
-    identity = session.get(schema.Identity, person)
-    if identity is None:
-        return None
-    # The subject stays silent: the committed details say whose name, to who holds the key.
-    details = {"person": person}
-    record(session, actor=actor, act="lift_identity", subject="vault", details=details, now=now)
+    mine = accompanied_among(session, actor, people, today=today)
+    rows = session.scalars(select(schema.Identity).where(schema.Identity.person.in_(mine)))
+    names, broken = {}, []
+    for row in rows:
+        try:
+            name = _open(keys, row)
+        except SealBroken:
+            broken.append(row.person)
+            continue
+        if name is not None:
+            names[row.person] = name
+    # The subject stays silent: the committed details say whose names, to who holds the key.
+    for act, lifted in (("lift_identity", sorted(names)), ("seal_broken", sorted(broken))):
+        if lifted:
+            details = {"people": lifted}
+            record(session, actor=actor, act=act, subject="vault", details=details, now=now)
+    return names
+
+
+def _open(keys: Keyring, identity: schema.Identity) -> str | None:
     data_key = keys.unseal(_PURPOSE, identity.wrapped_key)
     nonce, body = identity.sealed[:_NONCE_BYTES], identity.sealed[_NONCE_BYTES:]
     try:
-        plain = AESGCM(data_key).decrypt(nonce, body, person.encode())
+        plain = AESGCM(data_key).decrypt(nonce, body, identity.person.encode())
     except InvalidTag as error:
         raise SealBroken("a sealed identity was changed since it was stored.") from error
     name: str | None = json.loads(plain)["display_name"]

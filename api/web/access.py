@@ -27,6 +27,8 @@ from revue.records import Actor, WebSession
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 CSRF_HEADER = "X-CSRF-Token"
 LOGIN_COOKIE = "rebond_login"
+TEXTS = ("why", "reason", "words", "became", "contest_words", "answer")
+"""The fields in which people write sentences, none of which may be lost."""
 
 
 class NotSignedIn(RebondError):
@@ -56,7 +58,10 @@ async def sent_token(request: Request) -> str:
     header = request.headers.get(CSRF_HEADER)
     if header is not None or request.method in SAFE_METHODS:
         return header or ""
-    field = (await request.form()).get("csrf", "")
+    form = await request.form()
+    # A refused page gives back what was typed.
+    request.state.typed = [form.get(name, "") for name in TEXTS]
+    field = form.get("csrf", "")
     return field if isinstance(field, str) else ""
 
 
@@ -102,7 +107,7 @@ class Guard:
 
     def _resume(self, request: Request, home: Home) -> WebSession:
         token = request.cookies.get(session_cookie(home.settings), "")
-        with home.transaction() as session:
+        with home.reading() as session:
             web_session = resume_session(session, token, home.now()) if token else None
         if web_session is None:
             raise NotSignedIn("this address needs an open session: sign in first.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -18,18 +18,34 @@ from api.situations import facts_of
 from api.web.access import Visit
 from api.web.faults import AuditChanged, NoReport
 from api.web.rendering import person_label
+from api.web.speech import Speech
 from audits.report.writing import FINDINGS, report_hash
 from features.catalogue import catalogue, first_wordings
 from features.errors import RebondError
-from features.keys import SealBroken
 from features.phrases import Language
 from modeles.scoring import reword
-from revue import committee, directory, review, wordings
-from revue.permissions import NotYours
-from revue.records import ModelRow, ModelState, PersonRow, SignalView, Wording
-from revue.vault import display_name
+from revue import committee, directory, noting, queue, review, team, wordings
+from revue.accompanying import check_accompanies
+from revue.journal import record
+from revue.permissions import NotYours, account_of
+from revue.records import (
+    ModelRow,
+    ModelState,
+    Observation,
+    Part,
+    PersonRow,
+    SignalView,
+    SituationPage,
+    State,
+    TeamPage,
+    Wording,
+)
+from revue.situations import progress, visible
+from revue.vault import display_names
 
 _DAYS_A_MONTH = 30
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,10 @@ class Outcome:
     horizon: str
 
 
-GENERIC_OUTCOME = Outcome("l'événement suivi", "mois qui suivaient")
+def generic_outcome(language: Language) -> Outcome:
+    """Say what a model looks ahead to where its table cannot be read."""
+    speech = Speech(language)
+    return Outcome(speech.say("l'événement suivi"), speech.say("mois qui suivaient"))
 
 
 class CommitteeAct(StrEnum):
@@ -59,20 +78,93 @@ _VOTES: Mapping[CommitteeAct, Callable[..., ModelState]] = {
 }
 
 
+def on(visit: Visit, act: Callable[..., Done], *subject: object, **said: object) -> Done:
+    """Do one act of the review in a transaction of its own, at the home's time and day."""
+    home = visit.home
+    with home.transaction() as session:
+        return act(session, visit.actor, *subject, **said, now=home.now(), today=home.today())
+
+
+def once(visit: Visit, act: Callable[..., Done], *subject: object, **said: object) -> Done:
+    """Do one act that asks for the time alone, in a transaction of its own."""
+    with visit.home.transaction() as session:
+        return act(session, visit.actor, *subject, **said, now=visit.home.now())
+
+
+def team_page(visit: Visit) -> TeamPage:
+    """Show a team lead their team."""
+    with visit.home.transaction() as session:
+        return team.team_page(session, visit.actor, today=visit.home.today())
+
+
+def person_of(
+    session: Session, visit: Visit, person: str
+) -> tuple[PersonRow, tuple[Observation, ...]]:
+    """Return one person the educator accompanies, and what was noted about them."""
+    check_accompanies(session, visit.actor, person, today=visit.home.today())
+    record(
+        session,
+        actor=visit.actor,
+        act="read_person",
+        subject="directory",
+        details={"person": person},
+        now=visit.home.now(),
+    )
+    row = next((row for row in people_of(session, visit) if row.person == person), None)
+    if row is None:
+        raise NotYours(f"{visit.actor.login} does not accompany this person any more.")
+    return row, noting.observations_of(session, person, today=visit.home.today())
+
+
+def destroy_by(visit: Visit, page: SituationPage) -> date:
+    """Return the day by which a printed sheet is destroyed: soon after the team's meeting."""
+    kept = timedelta(days=visit.home.settings.sheet_days)
+    return max(visit.home.today(), page.again_on or visit.home.today()) + kept
+
+
+def names_on(visit: Visit, situation_id: str) -> tuple[str, ...]:
+    """Return the name that a text about a situation had better leave out, if one is known."""
+    home = visit.home
+    with home.transaction() as session:
+        seen = visible(session, visit.actor, situation_id, today=home.today())
+        person = seen.row.person
+        lifted = display_names(
+            session, home.keys, visit.actor, (person,), now=home.now(), today=home.today()
+        )
+    return tuple(lifted.values())
+
+
+def was_revealed(session: Session, visit: Visit, page: SituationPage) -> bool:
+    """Say whether this educator has seen the signal of a situation."""
+    if page.part is Part.SECOND_READER:
+        return False
+    account = account_of(visit.actor)
+    return progress(session, page.id, account) is State.SIGNAL_SEEN
+
+
+def told_in(visit: Visit, view: SignalView, language: Language) -> SignalView:
+    """Tell a signal in the words in force now, in one language."""
+    with visit.home.transaction() as session:
+        return in_current_words(session, visit.home, view, language)
+
+
 def open_situation(visit: Visit, person: str) -> str:
     """Open a situation on the educator's own initiative; returns its id."""
     home = visit.home
     with home.transaction() as session:
-        if person not in {row.person for row in people_of(session, visit)}:
-            raise NotYours(f"{visit.actor.login} does not accompany this person.")
-        facts = facts_of(home, person)
+        check_accompanies(session, visit.actor, person, today=home.today())
+        already = queue.ids_of(session, person, today=home.today())
+        if already:  # what is open needs no facts
+            return already[0]
+        run = queue.newest_run(session)
         return review.open_own(
             session,
             visit.actor,
             person=person,
-            facts=facts,
+            facts=facts_of(home, person, reviewed_on=run.as_of if run else None),
             due_on=home.today() + timedelta(days=home.settings.due_days),
             now=home.now(),
+            today=home.today(),
         )
 
 
@@ -91,20 +183,19 @@ def people_of(session: Session, visit: Visit) -> tuple[PersonRow, ...]:
     )
 
 
-def names_of(session: Session, visit: Visit, people: Iterable[str]) -> dict[str, str]:
+def names_of(
+    session: Session, visit: Visit, people: Collection[str], language: Language = "fr"
+) -> dict[str, str]:
     """Say how each person is shown to this educator: by name where the vault gives it.
 
-    A person nobody is in charge of yet, or whose name cannot be opened any more, is shown by
-    the pseudonym: no name is worth holding up a page that begins with danger.
+    A person whose name cannot be opened, or is not this educator's to open, is shown by the
+    pseudonym: no name is worth holding up a page that begins with danger.
     """
-    names = {}
-    for person in people:
-        try:
-            name = display_name(session, visit.home.keys, visit.actor, person, now=visit.home.now())
-        except (NotYours, SealBroken):
-            name = None
-        names[person] = name or person_label(person)
-    return names
+    home = visit.home
+    lifted = display_names(
+        session, home.keys, visit.actor, people, now=home.now(), today=home.today()
+    )
+    return {person: lifted.get(person) or person_label(person, language) for person in people}
 
 
 def vote(
@@ -253,22 +344,25 @@ def _recorded(home: Home, version: str, name: str) -> bytes:
     return path.read_bytes()
 
 
-def outcome_of(home: Home, view: SignalView | None) -> Outcome:
+def outcome_of(home: Home, view: SignalView | None, language: Language = "fr") -> Outcome:
     """Say what a signal's model looks ahead to.
 
     A table that cannot be read is loud where models are read; it does not take the page of
     a situation away from its educator.
     """
     if view is None or view.signal is None:
-        return GENERIC_OUTCOME
+        return generic_outcome(language)
     try:
         table = load_table(home, view.signal.model)
     except RebondError:
-        return GENERIC_OUTCOME
+        return generic_outcome(language)
+    speech = Speech(language)
     months, rest = divmod(table.horizon_days, _DAYS_A_MONTH)
     return Outcome(
-        words="une interruption"
+        words=speech.say("une interruption")
         if table.outcome.startswith("interruption")
-        else f"l'événement suivi ({table.outcome})",
-        horizon=f"{table.horizon_days} jours" if rest or months == 1 else f"{months} mois",
+        else speech.say("l'événement suivi (%(outcome)s)", outcome=table.outcome),
+        horizon=speech.count(table.horizon_days, "jour", "jours")
+        if rest or months == 1
+        else speech.count(months, "mois", "mois"),
     )

@@ -6,13 +6,38 @@ holds a raw score: people are told a frequency, with its range.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Path
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictInt,
+)
 
 from api.web.forms import MAX_TEXT
 from features.facts import FactKind
-from revue.records import DecisionKind, ModelState, Opinion, Role, SituationKind, State
+from revue import records
+from revue.observations import OBSERVATIONS
+from revue.offers import OFFERS
+from revue.records import (
+    Contact,
+    DecisionKind,
+    ModelState,
+    Opinion,
+    Outcome,
+    Part,
+    Role,
+    SituationKind,
+    State,
+    WhyNot,
+)
 
 
 class Answer(BaseModel):
@@ -21,10 +46,39 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
+def _calendar_day(value: object) -> object:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("a day is written YYYY-MM-DD")
+    return value
+
+
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NO_NUL = r"^[^\x00]*$"
+"""SQLite measures a text up to its first NUL, so none is kept."""
+
+Day = Annotated[date, BeforeValidator(_calendar_day)]
+"""A day as it is written, never a number of seconds."""
+
+Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=_NO_NUL)]
+Name = Annotated[str, Field(max_length=200, pattern=_NO_NUL)]
+"""What people write, and a login."""
+
+Number = Annotated[int, Path(ge=1, lt=2**63)]
+"""A number that a path names, no larger than the database counts."""
+
+Listed = Annotated[str, Field(json_schema_extra={"enum": [offer.id for offer in OFFERS]})]
+Observed = Annotated[str, Field(json_schema_extra={"enum": list(OBSERVATIONS)})]
+"""One of a closed list; the review itself refuses every other, in its own words."""
+
+
 class Asked(BaseModel):
     """What a program sends; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _example(**said: JsonValue) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [said]})
 
 
 class ErrorAnswer(Answer):
@@ -37,7 +91,9 @@ class ErrorAnswer(Answer):
 class LoginAsked(Asked):
     """Login and password."""
 
-    login: str = Field(max_length=200)
+    model_config = _example(login="claire", password="une phrase de passe")  # noqa: S106
+
+    login: Name
     password: str = Field(max_length=1000)
 
 
@@ -65,6 +121,10 @@ class QueueItemAnswer(Answer):
     referent: str | None
     due_on: date
     state: State
+    part: Part
+    held_by: str | None
+    again_on: date | None
+    waits_for_me: bool
 
 
 class QueueAnswer(Answer):
@@ -74,6 +134,7 @@ class QueueAnswer(Answer):
     unserved: int
     as_of: date | None
     stopped: bool
+    places_left: int | None
 
 
 class PersonAnswer(Answer):
@@ -84,7 +145,7 @@ class PersonAnswer(Answer):
     referent: str | None
     entered_on: date
     situation_id: str | None
-    why: str
+    why: WhyNot
 
 
 class PeopleAnswer(Answer):
@@ -93,8 +154,33 @@ class PeopleAnswer(Answer):
     people: tuple[PersonAnswer, ...]
 
 
+class ObservationAnswer(Answer):
+    """A neutral, dated observation of the closed list."""
+
+    id: str
+    code: str
+    observed_on: date
+    by: str
+    expires_on: date
+
+
+class PersonPageAnswer(PersonAnswer):
+    """One person, with what was noted about them and has not expired."""
+
+    observations: tuple[ObservationAnswer, ...]
+
+
+class ObservationAsked(Asked):
+    """An observation: a code of the closed list and its day."""
+
+    model_config = _example(code="projet-evoque", observed_on="2026-11-20")
+
+    code: Observed
+    observed_on: Day
+
+
 class OpenedAnswer(Answer):
-    """The situation that was opened, or was open already."""
+    """What was made, or was there already."""
 
     id: str
 
@@ -160,12 +246,55 @@ class DecisionAnswer(Answer):
     informed: bool
     by: str
     at: datetime
+    words: str
+    again_on: date | None
+    contact: Contact | None
+    safe_contact: bool
+
+
+class FollowUpAnswer(Answer):
+    """What the person answered and what became of it."""
+
+    answer: records.Answer | None
+    became: str
+    again_on: date | None
+    by: str
+    at: datetime
+
+
+class ContestationAnswer(Answer):
+    """A contestation in the person's own words, and the answer to it."""
+
+    situation_id: str
+    words: str
+    by: str
+    at: datetime
+    due_on: date
+    outcome: Outcome | None
+    answer: str
+    answered_at: datetime | None
+
+
+class ContestationsAnswer(Answer):
+    """The contestations that wait for their answer."""
+
+    contestations: tuple[ContestationAnswer, ...]
+
+
+class SecondLookAnswer(Answer):
+    """A colleague's look; ``view`` once it is given."""
+
+    reader: str
+    asked_by: str
+    due_on: date
+    view: ViewAnswer | None
 
 
 class SituationAnswer(Answer):
     """A situation: danger first, facts, own view, decision; never the signal.
 
-    ``decisions`` are the kinds that can be decided now, none before the reveal.
+    ``acts`` is what can be done now, ``decisions`` the kinds that can be decided: none
+    before the reveal.
     """
 
     danger: DangerAnswer
@@ -176,25 +305,139 @@ class SituationAnswer(Answer):
     due_on: date
     state: State
     facts: FactsAnswer
+    part: Part
     view: ViewAnswer | None
     decision: DecisionAnswer | None
     decisions: tuple[DecisionKind, ...]
+    acts: tuple[str, ...]
+    held_by: str | None
+    held_until: datetime | None
+    again_on: date | None
+    second_look: SecondLookAnswer | None
+    follow_ups: tuple[FollowUpAnswer, ...]
+    contestation: ContestationAnswer | None
+    observations: tuple[ObservationAnswer, ...]
+    stopped: bool
 
 
 class ViewAsked(Asked):
     """The educator's own view; ``why`` is needed where the opinion is ``yes``."""
 
+    model_config = _example(opinion="yes", why="Deux messages sont restés sans réponse.")
+
     opinion: Opinion
-    why: str = Field("", max_length=MAX_TEXT)
+    why: Text = ""
 
 
 class DecisionAsked(Asked):
     """The decision; ``offers`` only, and at least one, where the kind is ``offer``."""
 
+    model_config = _example(
+        kind="offer",
+        offers=["trajet"],
+        reason="Vu avec Madame.",
+        informed=True,
+        words="Plutôt le matin.",
+        again_on="2026-12-08",
+        contact="call",
+        safe_contact=True,
+    )
+
     kind: DecisionKind
-    offers: tuple[str, ...] = ()
-    reason: str = Field("", max_length=MAX_TEXT)
-    informed: bool = False
+    offers: tuple[Listed, ...] = ()
+    reason: Text = ""
+    informed: StrictBool = False
+    words: Text = ""
+    again_on: Day | None = None
+    contact: Contact | None = None
+    safe_contact: StrictBool = False
+
+
+class FollowUpAsked(Asked):
+    """A follow-up; ``answer`` where something was offered, and only there."""
+
+    model_config = _example(
+        answer="accepted", became="Le trajet est pris en charge.", again_on="2026-12-15"
+    )
+
+    answer: records.Answer | None = None
+    became: Text = ""
+    again_on: Day | None = None
+
+
+class PutOffAsked(Asked):
+    """Until when the situation is put off."""
+
+    model_config = _example(until="2026-12-01")
+
+    until: Day
+
+
+class ContestAsked(Asked):
+    """What the person holds against the situation, in their own words."""
+
+    model_config = _example(words="Ce n'est pas comme ça que ça s'est passé.")
+
+    words: Text
+
+
+class ContestationAnswerAsked(Asked):
+    """What a contestation came to, and why."""
+
+    model_config = _example(outcome="kept", answer="La date a été vérifiée avec la personne.")
+
+    outcome: Outcome
+    answer: Text
+
+
+class AbsenceAsked(Asked):
+    """Who is away from when to when, and who stands in."""
+
+    model_config = _example(
+        login="claire", first_on="2026-12-24", last_on="2027-01-03", stand_in="karim"
+    )
+
+    login: Name
+    first_on: Day
+    last_on: Day
+    stand_in: Name | None = None
+
+
+class AssignAsked(Asked):
+    """Who takes a situation over."""
+
+    model_config = _example(login="claire")
+
+    login: Name
+
+
+class AbsenceAnswer(Answer):
+    """Days on which an educator is away."""
+
+    id: int
+    login: str
+    first_on: date
+    last_on: date
+    stand_in: str | None
+
+
+class ToAssignAnswer(Answer):
+    """A situation that nobody accompanies yet."""
+
+    id: str
+    person: str
+    due_on: date
+
+
+class TeamAnswer(Answer):
+    """What a team lead looks after."""
+
+    team: str
+    educators: tuple[str, ...]
+    absences: tuple[AbsenceAnswer, ...]
+    to_assign: tuple[ToAssignAnswer, ...]
+    unserved: int
+    as_of: date | None
 
 
 class EstimateAnswer(Answer):
@@ -275,9 +518,11 @@ class VoteAsked(Asked):
     It does so for ``waive_days``, and for as long as the settings allow without.
     """
 
-    reason: str = Field("", max_length=MAX_TEXT)
-    waive: bool = False
-    waive_days: int | None = Field(None, ge=1)
+    model_config = _example(reason="L'audit a été lu en entier.", waive=True, waive_days=90)
+
+    reason: Text = ""
+    waive: StrictBool = False
+    waive_days: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
 class StateAnswer(Answer):
@@ -309,9 +554,13 @@ class WordingsAnswer(Answer):
 class WordingAsked(Asked):
     """Other words for a feature group: one French phrase, or ``singular|plural``."""
 
-    group: str = Field(max_length=MAX_TEXT)
-    text: str = Field(max_length=MAX_TEXT)
-    reason: str = Field("", max_length=MAX_TEXT)
+    model_config = _example(
+        group="rendez-vous", text="rendez-vous proposé|rendez-vous proposés", reason="Plus neutre."
+    )
+
+    group: Text
+    text: Text
+    reason: Text = ""
 
 
 class EntryAnswer(Answer):

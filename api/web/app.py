@@ -6,11 +6,32 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api.home import Home
-from api.web import doors, faults, oversight, programs, review
+from api.web import (
+    doors,
+    faults,
+    learning,
+    learning_programs,
+    oversight,
+    programs,
+    review,
+    review_programs,
+    situation,
+    team,
+)
 from api.web.headers import SecurityHeaders
 from api.web.rendering import ROOM
 
-ROUTERS = (doors.router, review.router, oversight.router, programs.router)
+ROUTERS = (
+    doors.router,
+    review.router,
+    situation.router,
+    team.router,
+    learning.router,
+    oversight.router,
+    programs.router,
+    review_programs.router,
+    learning_programs.router,
+)
 """Every route of the service; each declares its permission or could not be made (S26)."""
 
 MAX_BODY = 64 * 1024

@@ -9,7 +9,9 @@ from itertools import groupby, pairwise
 
 from markupsafe import Markup
 
+from api.web.speech import Speech
 from api.web.tables import points_text
+from features.phrases import PHRASES, Language
 from modeles.table import ModelTable
 
 _WIDTH, _HEIGHT = 340.0, 240.0
@@ -48,20 +50,26 @@ class _Axes:
         return " ".join(f"{self.x(score)},{self.y(share)}" for score, share in places)
 
 
-def estimates(table: ModelTable) -> tuple[Estimate, ...]:
+def estimates(table: ModelTable, language: Language = "fr") -> tuple[Estimate, ...]:
     """Return the estimate at each sum of points whose band is known."""
     rows = []
     for score, _, _ in table.calibration.band:
         middle, low, high = (round(100 * p) for p in table.calibration.probability(score))
         rows.append(
-            Estimate(_total(table, score), middle, low, high, table.calibration.uncertain(score))
+            Estimate(
+                _total(table, score, language),
+                middle,
+                low,
+                high,
+                table.calibration.uncertain(score),
+            )
         )
     return tuple(rows)
 
 
-def calibration_picture(table: ModelTable) -> Markup:
+def calibration_picture(table: ModelTable, language: Language = "fr") -> Markup:
     """Draw the estimate over the sum of points, with its band, where sums were seen."""
-    calibration = table.calibration
+    calibration, speech = table.calibration, Speech(language)
     low, high = calibration.venn_abers[0][0], calibration.venn_abers[-1][0]
     if low == high:
         low, high = low - 1.0, high + 1.0
@@ -73,7 +81,7 @@ def calibration_picture(table: ModelTable) -> Markup:
     middle = [(score, share) for score, (share, _, _) in zip(scores, band, strict=True)]
     parts = [
         *_share_axis(axes),
-        *_sum_axis(table, axes),
+        *_sum_axis(table, axes, speech),
         f'<polygon class="band" points="{axes.path([*upper, *reversed(lower)])}"/>',
     ]
     # A stretch between two samples is uncertain if either of them is.
@@ -89,7 +97,7 @@ def calibration_picture(table: ModelTable) -> Markup:
         x = axes.x(table.cut)
         parts.append(
             f'<line class="cut" x1="{x}" x2="{x}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'
-            f'<text x="{x - 4}" y="{_TOP + 10}" text-anchor="end">places</text>'
+            f'<text x="{x - 4}" y="{_TOP + 10}" text-anchor="end">{speech.say("places")}</text>'
         )
     return Markup(  # noqa: S704 - numbers and our own words
         f'<svg class="calibration" viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" aria-hidden="true" '
@@ -108,14 +116,16 @@ def _share_axis(axes: _Axes) -> list[str]:
     return parts
 
 
-def _sum_axis(table: ModelTable, axes: _Axes) -> list[str]:
+def _sum_axis(table: ModelTable, axes: _Axes, speech: Speech) -> list[str]:
     point, start = (1.0, 0.0) if table.point is None else (table.point, table.start)
+    mark = PHRASES[speech.language].point
+    name = speech.say("somme des points" if table.point is None else "total des points")
     parts = [
         f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">'
-        f"{'somme des points' if table.point is None else 'total des points'}</text>"
+        f"{name}</text>"
     ]
     for tick in _round_steps((axes.low - start) / point, (axes.high - start) / point):
-        said = f"{round(tick, 2) + 0.0:g}".replace("-", "−").replace(".", ",")
+        said = f"{round(tick, 2) + 0.0:g}".replace("-", "−").replace(".", mark)
         parts.append(
             f'<text x="{axes.x(start + point * tick)}" y="{_HEIGHT - 24}" text-anchor="middle">'
             f"{said}</text>"
@@ -131,7 +141,7 @@ def _round_steps(low: float, high: float) -> list[float]:
     return [n * step for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _total(table: ModelTable, score: float) -> str:
+def _total(table: ModelTable, score: float, language: Language) -> str:
     if table.point is None:
-        return points_text(score)
-    return f"{(score - table.start) / table.point:.1f}".replace(".", ",")
+        return points_text(score, language)
+    return f"{(score - table.start) / table.point:.1f}".replace(".", PHRASES[language].point)

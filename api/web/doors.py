@@ -1,29 +1,35 @@
-"""Signing in and out, the page each role starts from, health, and the API's description."""
+"""Signing in and out, the language of pages, where each role starts, health, and the API's text."""
 
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.home import Home
 from api.web.access import (
     LOGIN_COOKIE,
     CsrfMismatch,
+    Guard,
     GuardedRoute,
+    NotSignedIn,
     Visit,
     anybody,
     check_token,
     drop_session,
     keep_session,
+    sent_token,
     signed_in,
 )
 from api.web.faults import SignInFailed, SignInLocked, fault_of
-from api.web.forms import Fields, local_path
+from api.web.forms import Fields, MissingChoice, local_path
+from api.web.languages import keep_language
 from api.web.rendering import places_of, render
 from features.errors import RebondError
+from features.phrases import PHRASES
 from revue.accounts import close_session, open_session, try_sign_in
 from revue.records import SignedIn, WebSession
 
@@ -79,6 +85,23 @@ def logout(visit: Annotated[Visit, signed_in]) -> Response:
     response = RedirectResponse("/login", 303)
     drop_session(response, visit.home.settings)
     return response
+
+
+@router.post("/language", dependencies=[anybody])
+def choose_language(
+    request: Request, fields: Fields, sent: Annotated[str, Depends(sent_token)]
+) -> Response:
+    """Read pages in another language from now on; nothing else changes."""
+    with suppress(NotSignedIn):  # whoever has no session yet has none to protect
+        Guard(None)(request, sent)
+    home: Home = request.app.state.home
+    asked = fields.get("language")
+    for language in PHRASES:
+        if language == asked:
+            response = RedirectResponse(local_path(str(fields.get("next", "/"))), 303)
+            keep_language(response, language, home.settings)
+            return response
+    raise MissingChoice("language", f"language is {asked!r}; expected one of {list(PHRASES)}.")
 
 
 @router.get("/")

@@ -1,11 +1,12 @@
 """Refusals as people and programs meet them: one table from error type to answer.
 
-The rooms below know nothing of HTTP; here each meaning gets a status, a French sentence
+The rooms below know nothing of HTTP; here each meaning gets a status, a sentence
 that says what to do, and the form field it is about. Nothing looks at an error's text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -16,15 +17,40 @@ from starlette.exceptions import HTTPException
 
 from api.situations import NobodyKnown
 from api.web.access import SAFE_METHODS, CsrfMismatch, NotSignedIn
-from api.web.forms import MAX_TEXT, InvalidField, MissingChoice, TextTooLong
+from api.web.forms import (
+    MAX_TEXT,
+    DayMissing,
+    InvalidField,
+    MissingChoice,
+    TextTooLong,
+    UnreadableDate,
+)
 from api.web.headers import HEADERS
+from api.web.languages import language_of, preferred_language
 from api.web.rendering import render
+from api.web.speech import Speech
 from features.errors import RebondError
 from features.keys import ForgedSignature
 from features.store import EmptyStore, StoreDamaged
 from features.words import LONGEST_WORDING, MalformedWording
 from modeles.table import UnreadableTable
-from revue import committee, offers, permissions, reasons, review, states, wordings
+from revue import (
+    absences,
+    committee,
+    contestation,
+    exercises,
+    noting,
+    observations,
+    offers,
+    permissions,
+    practice,
+    reasons,
+    review,
+    second_look,
+    situations,
+    states,
+    wordings,
+)
 
 API_PREFIX = "/api/"
 
@@ -56,7 +82,15 @@ class Fault:
 
 NOT_FOUND = Fault(404, "Cette page n'existe pas, ou elle n'est pas la vôtre.")
 NOT_VALID = Fault(422, "La demande n'a pas la forme attendue.")
+TOO_LARGE = Fault(413, "Cette demande est trop longue.")
 UNEXPECTED = Fault(500, "Une erreur est survenue de notre côté. Rien n'a été enregistré.")
+
+MOST_NAMED, LONGEST_NAME = 10, 60
+"""How many fields a refusal names, and how long a name it repeats, in characters."""
+
+TITLES = {404: "Page introuvable", 403: "Accès refusé", 500: "Erreur"}
+REFUSED = "Demande refusée"
+"""What the page of a refusal is called, by its status, and otherwise."""
 
 FAULTS: dict[type[RebondError], Fault] = {
     NotSignedIn: Fault(401, "Votre session est terminée : connectez-vous."),
@@ -71,7 +105,75 @@ FAULTS: dict[type[RebondError], Fault] = {
     ),
     permissions.Forbidden: Fault(403, "Cette page n'est pas ouverte à votre rôle."),
     permissions.NotYours: NOT_FOUND,
-    review.NoSuchSituation: NOT_FOUND,
+    situations.NoSuchSituation: NOT_FOUND,
+    situations.HeldByColleague: Fault(
+        409,
+        "Une ou un collègue travaille sur cette situation en ce moment : revenez quand elle "
+        "sera libre, ou parlez-vous.",
+    ),
+    situations.ViewMissing: Fault(
+        409, "Qui décide donne d'abord son propre avis, puis demande le signal."
+    ),
+    second_look.NoSecondReader: Fault(
+        409,
+        "Personne d'autre de l'équipe ne peut regarder cette situation pour le moment : "
+        "reprenez-la en équipe.",
+    ),
+    second_look.AlreadyLookedTwice: Fault(409, "Un second regard a déjà été demandé."),
+    contestation.WordsMissing: Fault(
+        422, "Écrivez ce que dit la personne, avec ses mots.", "contest_words"
+    ),
+    review.SignalPaused: Fault(
+        409, "La personne conteste cette situation : le signal attend la réponse."
+    ),
+    review.NotStopped: Fault(409, "Le modèle n'est pas suspendu : demandez le signal."),
+    review.UnsafeContact: Fault(
+        422,
+        "Avant d'écrire, d'appeler ou de passer, vérifiez avec la personne que ce moyen est sûr, "
+        "puis cochez-le ; sinon, dites-le-lui de vive voix.",
+        "safe_contact",
+    ),
+    review.DateMissing: Fault(
+        422, "Dites à quelle date l'équipe reprendra la situation.", "again_on"
+    ),
+    review.DatePast: Fault(422, "Choisissez un jour qui n'est pas encore passé."),
+    review.DateTooFar: Fault(422, "C'est trop loin : choisissez un jour dans l'année qui vient."),
+    review.PutOffTooFar: Fault(
+        422,
+        "C'est trop loin : une situation se reporte de deux mois au plus, "
+        "et jamais au-delà de sa durée de validité.",
+        "until",
+    ),
+    review.AnswerMissing: Fault(422, "Dites ce que la personne a répondu.", "answer"),
+    review.AnswerNotMeant: Fault(
+        422, "Rien n'a été proposé : il n'y a pas de réponse à noter.", "answer"
+    ),
+    review.NothingTold: Fault(422, "Écrivez ce qu'il en est, en une phrase.", "became"),
+    observations.UnknownObservation: Fault(
+        422, "Choisissez l'une des observations de la liste.", "code"
+    ),
+    noting.ObservedInFuture: Fault(
+        422,
+        "Ce jour n'est pas encore venu : choisissez un jour passé, ou aujourd'hui.",
+        "observed_on",
+    ),
+    noting.TooLongAgo: Fault(
+        422, "C'est trop ancien : une observation compte pendant trois mois.", "observed_on"
+    ),
+    absences.InvalidAbsence: Fault(
+        422, "Le dernier jour vient après le premier, un an plus tard au plus.", "last_on"
+    ),
+    absences.UnknownEducator: Fault(
+        422,
+        "Choisissez une éducatrice ou un éducateur de l'équipe qui travaille ce jour-là.",
+        "login",
+    ),
+    absences.StandInAway: Fault(
+        422,
+        "Cette personne est absente elle-même, ou remplace déjà quelqu'un, l'un de ces jours.",
+        "stand_in",
+    ),
+    absences.NoSuchAbsence: NOT_FOUND,
     committee.NoSuchModel: NOT_FOUND,
     UnreadableTable: NOT_FOUND,
     ForgedSignature: Fault(409, "Ce document a changé depuis sa signature : il n'est plus montré."),
@@ -101,6 +203,13 @@ FAULTS: dict[type[RebondError], Fault] = {
     review.PracticeMissing: Fault(
         403, "Avant votre premier signal, faites d'abord le module de prise en main."
     ),
+    exercises.NoSuchExercise: NOT_FOUND,
+    practice.OwnViewMissing: Fault(409, "Donnez d'abord votre avis, puis votre décision."),
+    practice.StoryGoesOn: Fault(
+        409,
+        "Sur une vraie page, ce geste ferme la situation tout de suite. Dans cet exercice, "
+        "l'histoire continue.",
+    ),
     review.WhyMissing: Fault(
         422, "Dites en une ligne pourquoi vous répondez « plutôt oui ».", "why"
     ),
@@ -121,6 +230,10 @@ FAULTS: dict[type[RebondError], Fault] = {
         422, "Cette aide n'est pas sur la liste : choisissez parmi celles proposées.", "offers"
     ),
     MissingChoice: Fault(422, "Choisissez l'une des réponses."),
+    DayMissing: Fault(422, "Indiquez un jour."),
+    UnreadableDate: Fault(
+        422, "Ce jour n'est pas dans le calendrier : écrivez-le par exemple 2026-12-05."
+    ),
     TextTooLong: Fault(422, f"Ce texte est trop long : {MAX_TEXT} caractères au plus."),
     reasons.ReasonMissing: Fault(422, "Écrivez le motif, en une phrase.", "reason"),
     committee.WaiverMissing: Fault(
@@ -182,13 +295,80 @@ def fault_of(error: RebondError) -> Fault:
     return UNEXPECTED
 
 
-def answer(request: Request, fault: Fault, code: str) -> Response:
-    """Answer a refusal: a page for people, an object for programs."""
-    if request.url.path.startswith(API_PREFIX):
-        return JSONResponse({"error": fault.sentence, "code": code}, fault.status)
-    titles = {404: "Page introuvable", 403: "Accès refusé", 500: "Erreur"}
-    title = titles.get(fault.status, "Demande refusée")
-    return render(request, "error.html", fault.status, title=title, sentence=fault.sentence)
+def answer(
+    request: Request,
+    fault: Fault,
+    code: str,
+    to_mend: Sequence[str] = (),
+) -> Response:
+    """Answer a refusal: a page for people, an object for programs.
+
+    Parameters
+    ----------
+    request, fault, code
+        What is refused, and why.
+    to_mend
+        Names of fields, for a program.
+    """
+    to_program = request.url.path.startswith(API_PREFIX)
+    # A program says its language with every request; people chose theirs on a page.
+    language = (
+        preferred_language(request.headers.getlist("accept-language"))
+        if to_program
+        else language_of(request)
+    )
+    speech = Speech(language)
+    sentence = speech.say(fault.sentence)
+    if to_mend:
+        sentence += " " + speech.say("À revoir : %(fields)s.", fields=", ".join(to_mend))
+    if to_program:
+        return JSONResponse({"error": sentence, "code": code}, fault.status)
+    title = speech.say(TITLES.get(fault.status, REFUSED))
+    return render(
+        request,
+        "error.html",
+        fault.status,
+        title=title,
+        sentence=sentence,
+        typed=_typed(request),
+        sign_in=quote(_place_of(request)) if fault.status == _SIGN_IN else "",
+    )
+
+
+_SIGN_IN = 401
+
+
+def _typed(request: Request) -> list[str]:
+    """Return the sentences that a refused form held."""
+    typed = getattr(request.state, "typed", ())
+    return [text for text in typed if isinstance(text, str) and text.strip()]
+
+
+def _place_of(request: Request) -> str:
+    """Return where to go on after signing in: a form's page, for it cannot be sent again."""
+    path = request.url.path
+    if request.method in SAFE_METHODS:
+        return path
+    return "/".join(path.split("/")[:3]) if path.startswith("/situations/") else "/"
+
+
+_HTTP_FAULTS = {
+    404: (NOT_FOUND, "NotFound"),
+    # The framework's word for a body that nobody can read; to us it says what it must not.
+    400: (NOT_VALID, "InvalidRequest"),
+    413: (TOO_LARGE, "TooLarge"),
+}
+
+
+def _fields_of(error: RequestValidationError) -> list[str]:
+    """Name the fields to mend, never their values: one of them may be a password.
+
+    An unknown field is named by whoever sent it, so not every name is repeated.
+    """
+    wrong = [problem for problem in error.errors() if problem["type"] != "json_invalid"]
+    names = dict.fromkeys(".".join(map(str, problem["loc"][1:])) for problem in wrong)
+    told = [name for name in names if name.isprintable() and 0 < len(name) <= LONGEST_NAME]
+    return told[:MOST_NAMED]
 
 
 def install(app: FastAPI) -> None:
@@ -196,13 +376,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(NotSignedIn)
     def sign_in_first(request: Request, error: NotSignedIn) -> Response:
-        path = request.url.path
-        if path.startswith(API_PREFIX):
+        if request.url.path.startswith(API_PREFIX) or _typed(request):
             return answer(request, fault_of(error), "NotSignedIn")
-        if request.method not in SAFE_METHODS:
-            # A form cannot be sent again after signing in; its page can be opened again.
-            path = "/".join(path.split("/")[:3]) if path.startswith("/situations/") else "/"
-        return RedirectResponse(f"/login?next={quote(path)}", 303)
+        return RedirectResponse(f"/login?next={quote(_place_of(request))}", 303)
 
     @app.exception_handler(RebondError)
     def refused(request: Request, error: RebondError) -> Response:
@@ -213,19 +389,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def not_valid(request: Request, error: RequestValidationError) -> Response:
-        # The values themselves are not sent back: one of them may be a password.
-        fields = [".".join(str(part) for part in e["loc"][1:]) for e in error.errors()]
-        sentence = f"{NOT_VALID.sentence} À revoir : {', '.join(fields)}."
-        return answer(request, replace(NOT_VALID, sentence=sentence), "InvalidRequest")
+        return answer(request, NOT_VALID, "InvalidRequest", _fields_of(error))
 
     @app.exception_handler(HTTPException)
     def refused_by_http(request: Request, error: HTTPException) -> Response:
-        fault = (
-            NOT_FOUND
-            if error.status_code == NOT_FOUND.status
-            else replace(NOT_VALID, status=error.status_code)
+        fault, code = _HTTP_FAULTS.get(
+            error.status_code, (replace(NOT_VALID, status=error.status_code), "InvalidRequest")
         )
-        response = answer(request, fault, "NotFound" if fault is NOT_FOUND else "InvalidRequest")
+        response = answer(request, fault, code)
         response.headers.update(error.headers or {})
         return response
 

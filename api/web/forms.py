@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
 from features.errors import RebondError
-from revue.records import DecisionKind, Opinion
+from revue.records import Answer, Contact, Decision, DecisionKind, Opinion, Outcome
+from revue.review import Deciding
 
 MAX_TEXT = 2000
 """Longest text of a field, in characters."""
@@ -38,6 +40,14 @@ class MissingChoice(InvalidField):
 
 class TextTooLong(InvalidField):
     """A text is longer than what people will read."""
+
+
+class UnreadableDate(InvalidField):
+    """A day that no calendar has, or not written as 2026-11-21."""
+
+
+class DayMissing(InvalidField):
+    """A day is needed, and none was given."""
 
 
 async def _fields(request: Request) -> FormData:
@@ -80,6 +90,10 @@ class TypedDecision:
     offers: tuple[str, ...] = ()
     reason: str = ""
     informed: bool = False
+    words: str = ""
+    again_on: str = ""
+    contact: str = ""
+    safe_contact: bool = False
 
     @classmethod
     def read(cls, fields: FormData) -> TypedDecision:
@@ -91,18 +105,195 @@ class TypedDecision:
             offers=ticked,
             reason=_text(fields, "reason"),
             informed=_ticked(fields, "informed"),
+            words=_text(fields, "words"),
+            again_on=_text(fields, "again_on"),
+            contact=_text(fields, "contact"),
+            safe_contact=_ticked(fields, "safe_contact"),
         )
 
-    def chosen(self) -> DecisionKind:
-        """Return the kind of decision.
+    @classmethod
+    def of(cls, decision: Decision) -> TypedDecision:
+        """Return a decision as its form shows it, to keep or to change."""
+        return cls(
+            kind=decision.kind.value,
+            offers=decision.offers,
+            reason=decision.reason,
+            informed=decision.informed,
+            words=decision.words,
+            contact=decision.contact.value if decision.contact else "",
+            safe_contact=decision.safe_contact,
+        )
+
+    def deciding(self) -> Deciding:
+        """Return what is decided.
 
         Raises
         ------
         MissingChoice
-            None was chosen, or one that is not on the closed list.
+            No kind was chosen, or one that is not on the closed list.
+        TextTooLong, UnreadableDate
         """
         check_length("reason", self.reason)
-        return _choice("kind", self.kind, DecisionKind)
+        check_length("words", self.words)
+        return Deciding(
+            kind=_choice("kind", self.kind, DecisionKind),
+            reason=self.reason,
+            offers=self.offers,
+            informed=self.informed,
+            words=self.words,
+            again_on=_date("again_on", self.again_on),
+            contact=_choice("contact", self.contact, Contact) if self.contact else None,
+            safe_contact=self.safe_contact,
+        )
+
+
+@dataclass(frozen=True)
+class TypedFollowUp:
+    """The follow-up as typed."""
+
+    answer: str = ""
+    became: str = ""
+    next_on: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedFollowUp:
+        """Read the fields of the follow-up form."""
+        return cls(_text(fields, "answer"), _text(fields, "became"), _text(fields, "next_on"))
+
+    def told(self) -> dict[str, Any]:
+        """Return the arguments of :func:`revue.review.follow_up`.
+
+        Raises
+        ------
+        MissingChoice, TextTooLong, UnreadableDate
+        """
+        check_length("became", self.became)
+        return {
+            "answer": _choice("answer", self.answer, Answer) if self.answer else None,
+            "became": self.became,
+            "again_on": _date("next_on", self.next_on),
+        }
+
+
+@dataclass(frozen=True)
+class TypedDay:
+    """A day to put a situation off to, as typed."""
+
+    until: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedDay:
+        """Read the field."""
+        return cls(_text(fields, "until"))
+
+    def day(self) -> date:
+        """Return the day.
+
+        Raises
+        ------
+        DayMissing, UnreadableDate
+        """
+        return required_date("until", self.until)
+
+
+@dataclass(frozen=True)
+class TypedContest:
+    """The person's own words against a situation, as typed; never stripped or corrected."""
+
+    contest_words: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedContest:
+        """Read the field."""
+        value = fields.get("contest_words", "")
+        return cls(value if isinstance(value, str) else "")
+
+    def checked(self) -> str:
+        """Return the words.
+
+        Raises
+        ------
+        TextTooLong
+        """
+        check_length("contest_words", self.contest_words)
+        return self.contest_words
+
+
+@dataclass(frozen=True)
+class TypedAbsence:
+    """An absence as typed."""
+
+    login: str = ""
+    first_on: str = ""
+    last_on: str = ""
+    stand_in: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedAbsence:
+        """Read the fields of the absence form."""
+        return cls(*(_text(fields, name) for name in ("login", "first_on", "last_on", "stand_in")))
+
+    def noted(self) -> dict[str, Any]:
+        """Return the arguments of :func:`revue.absences.note_absence`.
+
+        Raises
+        ------
+        DayMissing, UnreadableDate
+        """
+        return {
+            "login": self.login,
+            "first_on": required_date("first_on", self.first_on),
+            "last_on": required_date("last_on", self.last_on),
+            "stand_in": self.stand_in or None,
+        }
+
+
+@dataclass(frozen=True)
+class TypedObservation:
+    """An observation as typed."""
+
+    code: str = ""
+    observed_on: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedObservation:
+        """Read the fields of the observation form."""
+        return cls(_text(fields, "code"), _text(fields, "observed_on"))
+
+    def noted(self) -> dict[str, Any]:
+        """Return the arguments of :func:`revue.noting.note`, without the person.
+
+        Raises
+        ------
+        DayMissing, UnreadableDate
+        """
+        return {
+            "code": self.code,
+            "observed_on": required_date("observed_on", self.observed_on),
+        }
+
+
+@dataclass(frozen=True)
+class TypedAnswer:
+    """The answer to a contestation as typed."""
+
+    outcome: str = ""
+    answer: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedAnswer:
+        """Read the fields of the answer form."""
+        return cls(_text(fields, "outcome"), _text(fields, "answer"))
+
+    def given(self) -> dict[str, Any]:
+        """Return the arguments of :func:`revue.contestation.answer_contestation`.
+
+        Raises
+        ------
+        MissingChoice, TextTooLong
+        """
+        check_length("answer", self.answer)
+        return {"outcome": _choice("outcome", self.outcome, Outcome), "answer": self.answer}
 
 
 @dataclass(frozen=True)
@@ -154,6 +345,34 @@ def check_length(field: str, text: str) -> None:
         raise TextTooLong(field, f"{field} has {len(text)} characters; at most {MAX_TEXT}.")
 
 
+def required_date(field: str, text: str) -> date:
+    """Return the day of a field that needs one.
+
+    Raises
+    ------
+    DayMissing, UnreadableDate
+    """
+    day = _date(field, text)
+    if day is None:
+        raise DayMissing(field, f"{field} is empty; give a day like 2026-11-21.")
+    return day
+
+
+def _date(field: str, text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise UnreadableDate(field, f"{text!r} is not a day like 2026-11-21.") from error
+    if day.year not in _CENTURY:
+        raise UnreadableDate(field, f"{text!r} lies outside of what anybody plans here.")
+    return day
+
+
+_CENTURY = range(2000, 2100)
+
+
 def local_path(path: str) -> str:
     """Return a path of this site to go on to, or ``/`` for anything else."""
     inside = path.startswith("/") and not path.startswith(("//", "/\\"))
@@ -162,7 +381,8 @@ def local_path(path: str) -> str:
 
 def _text(fields: FormData, name: str) -> str:
     value = fields.get(name, "")
-    return value.strip() if isinstance(value, str) else ""
+    # Nobody types a NUL, and SQLite measures a text up to its first one.
+    return value.replace("\0", "").strip() if isinstance(value, str) else ""
 
 
 def _ticked(fields: FormData, name: str) -> bool:

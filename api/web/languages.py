@@ -1,13 +1,17 @@
-"""In which language a program is answered: the one it prefers among those that facts have."""
+"""In which language somebody is answered: the one chosen, else the one preferred, else French."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request, Response
 
-from features.phrases import Language
+from api.settings import Settings
+from features.phrases import PHRASES, Language
+
+LANGUAGE_COOKIE = "rebond_language"
+CHOICE_DAYS = 365
 
 _RANGE = re.compile(
     r"\s*([a-z]{1,8}|\*)(?:-[a-z0-9]{1,8})*\s*(?:;\s*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?",
@@ -42,5 +46,29 @@ def preferred_language(accept_language: Annotated[list[str] | None, Header()] = 
     return "en" if weights.get("en", anything) > weights.get("fr", anything) else "fr"
 
 
+def language_of(request: Request) -> Language:
+    """Return the language of a page: the one chosen on a page before, else the preferred one."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    for language in PHRASES:
+        if language == chosen:
+            return language
+    return preferred_language(request.headers.getlist("accept-language"))
+
+
+def keep_language(response: Response, language: Language, settings: Settings) -> None:
+    """Keep the language somebody chose, for the pages that follow; it says nothing else."""
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        language,
+        max_age=CHOICE_DAYS * 24 * 3600,
+        httponly=True,
+        samesite="lax",
+        secure=settings.production,
+    )
+
+
 AskedLanguage = Annotated[Language, Depends(preferred_language)]
-"""The language of an answer, as a route takes it."""
+"""The language of an answer to a program, as a route takes it."""
+
+PageLanguage = Annotated[Language, Depends(language_of)]
+"""The language of a page, as a route takes it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.gate import load_table
+from api.home import Home
 from api.measured import read_measured
 from api.scorecard_sheet import scorecard_sheet
 from api.web import acts
@@ -17,15 +19,18 @@ from api.web.calibration import calibration_picture, estimates
 from api.web.faults import fault_of
 from api.web.forms import Fields, TypedVote, TypedWording
 from api.web.headers import REPORT_POLICY
+from api.web.languages import PageLanguage
 from api.web.rendering import render
-from api.web.tables import feature_views, groups_of, points_text
+from api.web.tables import feature_views, groups_of, points_text, retold
 from api.web.worth import worth_of
 from audits.records import ENOUGH
 from audits.report.metrics import metrics
 from audits.report.pen import Pen
 from audits.report.writing import PAGES, PRINTS
+from features.catalogue import catalogue
 from features.errors import RebondError
 from features.phrases import Language
+from modeles.table import ModelTable
 from revue import committee, journal, wordings
 from revue.permissions import Permission
 from revue.records import ModelRow, ModelState
@@ -61,6 +66,25 @@ VOTE_LABELS = {
 }
 
 ACT_LABELS = {
+    "answer_contestation": "répond à une contestation",
+    "ask_second_look": "demande un second regard",
+    "assign": "attribue une situation",
+    "claim": "prend une situation",
+    "contest": "note une contestation",
+    "digest": "prépare les points de file",
+    "end_absence": "retire une absence",
+    "follow_up": "note la suite",
+    "import_services": "importe l'annuaire des services",
+    "note_absence": "note une absence",
+    "note_observation": "note une observation",
+    "put_off": "reporte une situation",
+    "release": "rend une situation",
+    "resume_situation": "reprend une situation",
+    "seal_broken": "n'a pas pu ouvrir un nom",
+    "second_view": "donne un second regard",
+    "take_back_observation": "retire une observation",
+    "withdraw": "retire une situation",
+    "without_signal": "continue sans signal",
     "approve": "approuve un modèle",
     "reject": "n'approuve pas un modèle",
     "suspend": "suspend un modèle",
@@ -75,8 +99,10 @@ ACT_LABELS = {
     "import": "importe des données",
     "lift_identity": "lit un nom",
     "open_own": "ouvre une situation",
+    "practise": "fait un exercice de prise en main",
     "propose_wording": "propose une formulation",
     "read": "lit une situation",
+    "read_person": "lit la page d'une personne",
     "read_signal": "lit un signal",
     "record_audit": "enregistre un audit",
     "upgrade": "met la base à niveau",
@@ -91,7 +117,13 @@ ACT_LABELS = {
 }
 """The acts of the journal as people read them."""
 
-SUBJECT_LABELS = {"vault": "coffre des identités", "directory": "liste des accompagnements"}
+SUBJECT_LABELS = {
+    "vault": "coffre des identités",
+    "directory": "liste des accompagnements",
+    "services": "annuaire des services",
+    "mail": "courriel",
+    "files": "fichiers",
+}
 """The subjects that are neither a situation, a model, an account nor a date."""
 
 
@@ -105,12 +137,16 @@ def models_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MO
 
 @router.get("/models/{version}")
 def model_page(
-    request: Request, version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)]
+    request: Request,
+    version: str,
+    visit: Annotated[Visit, may(Permission.READ_MODELS)],
+    language: PageLanguage,
 ) -> Response:
     """Show a model whole: its table, as a person reads it."""
     row = acts.model_row(visit, version)
     table = load_table(visit.home, version)
-    ordered = feature_views(table)
+    told, told_in = _told(visit.home, table, language)
+    ordered = feature_views(told, language)
     measured = read_measured(visit.home, version)
     with visit.home.transaction() as session:
         mended = wordings.current(session, visit.home.keys.verify)
@@ -119,16 +155,17 @@ def model_page(
         "model.html",
         model=row,
         table=table,
+        told_in=told_in,
         trained_until=date.fromisoformat(table.trained_until),
         test_from=date.fromisoformat(table.test_from),
         features=[view for view in ordered if not view.light],
         light=[view for view in ordered if view.light],
         groups=groups_of(ordered) if len(ordered) > MOST_LINES_WITHOUT_INDEX else (),
-        sheet=scorecard_sheet(table),
-        worth=measured and worth_of(measured, len(table.bags)),
-        picture=calibration_picture(table),
-        estimates=estimates(table),
-        points=points_text,
+        sheet=scorecard_sheet(told, language),
+        worth=measured and worth_of(measured, len(table.bags), language),
+        picture=calibration_picture(table, language),
+        estimates=estimates(table, language),
+        points=partial(points_text, language=language),
         mended=mended,
         verdicts=VERDICTS,
     )
@@ -144,7 +181,10 @@ def audits_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MO
 
 @router.get("/audits/{version}")
 def audit_page(
-    request: Request, version: str, visit: Annotated[Visit, may(Permission.READ_MODELS)]
+    request: Request,
+    version: str,
+    visit: Annotated[Visit, may(Permission.READ_MODELS)],
+    language: PageLanguage,
 ) -> Response:
     """Show what the audit of a model found; the whole report is one click away."""
     row = acts.model_row(visit, version)
@@ -155,7 +195,7 @@ def audit_page(
         model=row,
         audit=audit,
         verdicts=VERDICTS,
-        metrics=metrics(Pen("fr")),
+        metrics=metrics(Pen(language)),
         least_compared=ENOUGH,
     )
 
@@ -258,6 +298,20 @@ def journal_page(
         act_labels=ACT_LABELS,
         subject_labels=SUBJECT_LABELS,
     )
+
+
+def _told(home: Home, table: ModelTable, language: Language) -> tuple[ModelTable, Language]:
+    """Return a table with its lines called as in a language, and in which one they are.
+
+    Of another protocol than the one imported last, nobody knows whether it means the same
+    facts by the same names: its lines stay French.
+    """
+    if language == "fr" or home.store.extracted_on is None:
+        return table, "fr"
+    protocol = home.store.protocol()
+    if protocol.hash != table.hashes["protocol"]:
+        return table, "fr"
+    return retold(table, catalogue(protocol), language), language
 
 
 def _acts_on(model: ModelRow) -> tuple[tuple[str, str], ...]:

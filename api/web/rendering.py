@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -14,14 +13,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.families import family_name
 from api.home import Home
+from api.web.access import SAFE_METHODS
+from api.web.languages import language_of
+from api.web.speech import Speech
 from audits.report.numbers import around, in_points, number, percent, points
-from features.french import count, day
+from features.phrases import Language
 from revue.offers import offer
 from revue.permissions import Permission, is_allowed
 from revue.records import Actor
 
 ROOM = Path(__file__).parents[1]
-PARIS = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,21 @@ EMERGENCY = (
 """Public French numbers, shown on every situation before everything else (S33)."""
 
 
+SHORTCUTS = (
+    (("?",), "Afficher cette liste"),
+    (("j",), "Ligne suivante de la liste"),
+    (("k",), "Ligne précédente de la liste"),
+    (("o",), "Ouvrir la ligne ; la touche Entrée le fait aussi"),
+    (("n",), "Aller à l'étape qui vous attend"),
+    (("d",), "Aller à l'encadré de danger"),
+    (("/",), "Choisir une liste de la file"),
+    (("g", "q"), "Aller à la file, une touche après l'autre"),
+    (("g", "p"), "Aller à « Mes personnes »"),
+    (("g", "h"), "Aller à l'aide"),
+)
+"""The keys of ``rebond.js``, as ``?`` and the help page list them."""
+
+
 @dataclass(frozen=True)
 class Place:
     """An entry of the navigation."""
@@ -62,6 +78,9 @@ class Place:
 PLACES = (
     Place("/queue", "Situations à regarder", Permission.READ_QUEUE),
     Place("/people", "Mes personnes", Permission.READ_PEOPLE),
+    Place("/help", "Aide", Permission.PRACTISE),
+    Place("/team", "Équipe", Permission.READ_TEAM),
+    Place("/rights", "Contestations", Permission.ANSWER_CONTESTATION),
     Place("/committee", "Comité", Permission.VOTE),
     Place("/models", "Modèles", Permission.READ_MODELS),
     Place("/audits", "Audits", Permission.READ_MODELS),
@@ -75,46 +94,51 @@ def places_of(actor: Actor) -> tuple[Place, ...]:
     return tuple(place for place in PLACES if is_allowed(actor, place.permission))
 
 
-def person_label(pseudonym: str) -> str:
+def person_label(pseudonym: str, language: Language = "fr") -> str:
     """Return the short display of a pseudonym.
 
-    >>> person_label("7f3a21c09be4")
-    'Personne 7F3A-21'
+    >>> person_label("7f3a21c09be4"), person_label("7f3a21c09be4", "en")
+    ('Personne 7F3A-21', 'Person 7F3A-21')
     """
-    return f"Personne {pseudonym[:4].upper()}-{pseudonym[4:6].upper()}"
+    code = f"{pseudonym[:4].upper()}-{pseudonym[4:6].upper()}"
+    return Speech(language).say("Personne %(code)s", code=code)
 
 
-def moment(value: datetime) -> str:
-    """Write a time as read in France: ``21 novembre 2026 à 11 h 05``."""
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    local = aware.astimezone(PARIS)
-    return f"{day(local.date())} à {local.hour} h {local.minute:02d}"
+@cache
+def templates(language: Language) -> Environment:
+    """Return the templates as they speak one language: sentences, dates, numbers and names.
 
-
-def _environment() -> Environment:
+    An environment a language: macros and pages that share one then say the same, and
+    nothing about a request is kept where another request could meet it.
+    """
+    speech = Speech(language)
     environment = Environment(
         loader=FileSystemLoader(ROOM / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        speech.marked_up, speech.marked_up_count, newstyle=True
+    )
+    environment.globals["language"] = language
     environment.filters.update(
-        day=day,
-        moment=moment,
-        number=count,
-        family=family_name,
-        percent=percent,
-        points=points,
-        figure=number,
-        in_points=in_points,
+        day=speech.day,
+        moment=speech.moment,
+        number=speech.count,
+        quoted=speech.quoted,
+        family=partial(family_name, language=language),
+        percent=partial(percent, language=language),
+        points=partial(points, language=language),
+        figure=partial(number, language=language),
+        in_points=partial(in_points, language=language),
         around=around,
-        offer=lambda identifier: offer(identifier).label,
+        offer=lambda identifier: speech.say(offer(identifier).label),
     )
     return environment
-
-
-TEMPLATES = _environment()
 
 
 def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -126,7 +150,20 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         {"path": p.path, "name": p.name, "here": path == p.path or path.startswith(p.path + "/")}
         for p in (places_of(visit.actor) if visit else ())
     ]
-    html = TEMPLATES.get_template(template).render(
-        settings=home.settings, visit=visit, navigation=navigation, **context
+    # What was typed would be lost with a page that answers a form: there, no other language.
+    address = (
+        "" if request.method not in SAFE_METHODS else f"{path}?{request.url.query}".rstrip("?")
+    )
+    html = (
+        templates(language_of(request))
+        .get_template(template)
+        .render(
+            settings=home.settings,
+            visit=visit,
+            navigation=navigation,
+            shortcuts=SHORTCUTS,
+            address=address,
+            **context,
+        )
     )
     return HTMLResponse(html, status)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from features.french import count
-from modeles.table import WITHOUT, ModelTable, TableFeature
+from api.web.speech import Speech
+from features.catalogue import Feature
+from features.phrases import PHRASES, Language
+from modeles.table import ModelTable, TableFeature
 
 LIGHT_SPAN = 0.10
 """A feature whose points all lie within this span hardly moves an estimate."""
@@ -45,9 +47,10 @@ class FeatureView:
         return len({bin.points for bin in self.bins}) == 1
 
 
-def points_text(points: float) -> str:
-    """Write points with their sign and a French comma: ``+0,31``; zero is ``+0,00``."""
-    return f"{round(points, 2) + 0.0:+.2f}".replace("-", "−").replace(".", ",")
+def points_text(points: float, language: Language = "fr") -> str:
+    """Write points with their sign and the decimal mark: ``+0,31``; zero is ``+0,00``."""
+    mark = PHRASES[language].point
+    return f"{round(points, 2) + 0.0:+.2f}".replace("-", "−").replace(".", mark)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,24 @@ class Group:
     anchor: str
 
 
-def feature_views(table: ModelTable) -> tuple[FeatureView, ...]:
+def retold(table: ModelTable, features: Iterable[Feature], language: Language) -> ModelTable:
+    """Return a table whose lines are called as the features of its protocol say in a language.
+
+    To be read only: it is not the table that was signed.
+    """
+    known = {feature.name: feature for feature in features}
+    lines = tuple(
+        replace(
+            line,
+            title=known[line.name].title_in(language),
+            wording="|".join(known[line.name].nouns(language)),
+        )
+        for line in table.features
+    )
+    return replace(table, features=lines)
+
+
+def feature_views(table: ModelTable, language: Language = "fr") -> tuple[FeatureView, ...]:
     """Return the features of a table, those that weigh most first."""
     top = max((abs(p) for f in table.features for p in (*f.points, f.missing)), default=1.0) or 1.0
     ordered = sorted(table.features, key=_span, reverse=True)
@@ -69,9 +89,9 @@ def feature_views(table: ModelTable) -> tuple[FeatureView, ...]:
             group=f.wording.split("|")[-1],
             title=f.title,
             reason=f.reason,
-            sentence=_sentence(f, table.whole_points(f)),
+            sentence=_sentence(f, table.whole_points(f), Speech(language)),
             picture=_picture(f, top),
-            bins=_bins(f, table.whole_points(f)),
+            bins=_bins(f, table.whole_points(f), language),
             light=_span(f) < LIGHT_SPAN,
         )
         for number, f in enumerate(ordered, 1)
@@ -91,40 +111,57 @@ def _span(feature: TableFeature) -> float:
     return max(points) - min(points)
 
 
-def _bins(feature: TableFeature, whole: Sequence[int] | None) -> tuple[Bin, ...]:
-    places = feature.places
-    points = (*feature.points, feature.missing)
-    shown = [points_text(n) for n in points] if whole is None else [str(n) for n in whole]
+def _bins(
+    feature: TableFeature, whole: Sequence[int] | None, language: Language
+) -> tuple[Bin, ...]:
+    lines = feature.lines(language)
+    shown = [points_text(n, language) for _, n in lines] if whole is None else map(str, whole)
     # A line counts people below, between and above its knots: not one count a knot.
     persons = [str(n) for n in feature.persons[:-1]] if feature.shape == "steps" else []
-    persons += ["–"] * (len(places) - len(persons))
+    persons += ["–"] * (len(lines) - 1 - len(persons))
     persons.append(str(feature.persons[-1]))
-    return tuple(map(Bin, (*places, WITHOUT), shown, persons))
+    return tuple(map(Bin, (where for where, _ in lines), shown, persons))
 
 
-def _sentence(feature: TableFeature, whole: Sequence[int] | None) -> str:
-    places = feature.places
+def _sentence(feature: TableFeature, whole: Sequence[int] | None, speech: Speech) -> str:
     if whole is not None:
-        giving = [where for where, n in zip((*places, WITHOUT), whole, strict=True) if n]
-        said = " ou ".join(map(_quoted, giving))
-        return f"{said}\u00a0: {count(max(whole), 'point', 'points')}\u00a0; sinon, aucun."
-    shown = [points_text(points) for points in feature.points]
-    without = f" Sans valeur : {points_text(feature.missing)}." if feature.persons[-1] else ""
+        lines = zip(feature.lines(speech.language), whole, strict=True)
+        giving = [speech.quoted(where) for (where, _), n in lines if n]
+        return speech.say(
+            "%(places)s\u00a0: %(points)s\u00a0; sinon, aucun.",
+            places=f" {speech.say('ou')} ".join(giving),
+            points=speech.count(max(whole), "point", "points"),
+        )
+    return " ".join(_weight(feature, speech))
+
+
+def _weight(feature: TableFeature, speech: Speech) -> Iterator[str]:
+    *shown, without = [
+        points_text(points, speech.language) for points in (*feature.points, feature.missing)
+    ]
+    anybody_without = feature.persons[-1] > 0
     if len(set(shown)) == 1:
-        if not without or shown[0] == points_text(feature.missing):
-            return "Ne change pas l'estimation."
-        return f"Toute valeur compte autant ({shown[0]}).{without}"
-    high = max(range(len(places)), key=feature.points.__getitem__)
-    low = min(range(len(places)), key=feature.points.__getitem__)
-    between = "\u00a0; entre les deux, peu à peu" if feature.shape == "line" else ""
-    return (
-        f"L'estimation monte le plus pour {_quoted(places[high])} ({shown[high]}) et descend le "
-        f"plus pour {_quoted(places[low])} ({shown[low]}){between}.{without}"
-    )
-
-
-def _quoted(where: str) -> str:
-    return f"«\u00a0{where}\u00a0»"
+        if not anybody_without or shown[0] == without:
+            yield speech.say("Ne change pas l'estimation.")
+            return
+        yield speech.say("Toute valeur compte autant (%(points)s).", points=shown[0])
+    else:
+        places = feature.places_in(speech.language)
+        high = max(range(len(places)), key=feature.points.__getitem__)
+        low = min(range(len(places)), key=feature.points.__getitem__)
+        yield speech.say(
+            "L'estimation monte le plus pour %(high)s (%(most)s) et descend le plus pour "
+            "%(low)s (%(least)s)\u00a0; entre les deux, peu à peu."
+            if feature.shape == "line"
+            else "L'estimation monte le plus pour %(high)s (%(most)s) et descend le plus pour "
+            "%(low)s (%(least)s).",
+            high=speech.quoted(places[high]),
+            most=shown[high],
+            low=speech.quoted(places[low]),
+            least=shown[low],
+        )
+    if anybody_without:
+        yield speech.say("Sans valeur : %(points)s.", points=without)
 
 
 def _picture(feature: TableFeature, top: float) -> Markup:

@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from api.families import family_name
 from api.measured import Line, Measured
+from api.web.speech import Speech
 from audits.suppression import K
-from features.french import count, day
+from features.phrases import Language
 
 HUNDRED = 100
-UNKNOWN = "non mesurable"
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,6 @@ class Share:
     """So many of 100, with a bar as long; None where it cannot be measured."""
 
     per_100: int | None
-
-    @property
-    def text(self) -> str:
-        """``16 sur 100``."""
-        return UNKNOWN if self.per_100 is None else f"{self.per_100} sur\u00a0100"
 
     @property
     def bar(self) -> Markup:
@@ -91,15 +86,15 @@ class Worth:
     moments: tuple[ReviewDate, ...]
 
 
-def worth_of(measured: Measured, bags: int) -> Worth:
+def worth_of(measured: Measured, bags: int, language: Language = "fr") -> Worth:
     """Say what was measured of a model that was fitted as so many bags."""
-    own = measured.own
+    own, speech = measured.own, Speech(language)
     beside = [measured.own, measured.best_rule, measured.yardstick]
     return Worth(
         useful=_share(own["precision_at_capacity"]),
         found=_share(own["recall_at_capacity"]),
-        compared=tuple(_compared(line, own) for line in beside if line is not None),
-        remarks=tuple(_remarks(measured, bags)),
+        compared=tuple(_compared(line, own, speech) for line in beside if line is not None),
+        remarks=tuple(_remarks(measured, bags, speech)),
         dates=tuple(_review_date(one) for one in own["dates"]),
         moments=tuple(
             ReviewDate(
@@ -118,10 +113,10 @@ def _share(value: float | None) -> Share:
     return Share(None if value is None else round(HUNDRED * value))
 
 
-def _compared(line: Line, own: Line) -> Compared:
-    name = family_name(line["family"])
+def _compared(line: Line, own: Line, speech: Speech) -> Compared:
+    name = family_name(line["family"], speech.language)
     return Compared(
-        who="ce modèle" if line is own else name,
+        who=speech.say("ce modèle") if line is own else name,
         own=line is own,
         useful=_share(line["precision_at_capacity"]),
         found=_share(line["recall_at_capacity"]),
@@ -140,60 +135,84 @@ def _review_date(one: dict[str, Any]) -> ReviewDate:
     )
 
 
-def _remarks(measured: Measured, bags: int) -> Iterator[Remark]:
+def _remarks(measured: Measured, bags: int, speech: Speech) -> Iterator[Remark]:
     own = measured.own
     worst = next((s for s in own["splits"] if s["origin"] == own["worst_split"]), None)
     if worst is not None:
         yield Remark(
-            "Au moins bon moment",
-            f"Le modèle a été appris puis mesuré à "
-            f"{count(len(own['splits']), 'moment', 'moments')}. Au moins bon, à partir du "
-            f"{day(date.fromisoformat(worst['origin']))}, sur 100 situations qui ont connu "
-            f"l'événement, environ {_share(worst['recall']).per_100} étaient sur la liste.",
+            speech.say("Au moins bon moment"),
+            speech.say(
+                "Le modèle a été appris puis mesuré à %(moments)s. Au moins bon, à partir du "
+                "%(day)s, sur 100 situations qui ont connu l'événement, environ %(found)s étaient "
+                "sur la liste.",
+                moments=speech.count(len(own["splits"]), "moment", "moments"),
+                day=speech.day(date.fromisoformat(worst["origin"])),
+                found=_share(worst["recall"]).per_100,
+            ),
         )
     gap = _share(own["gap_to_yardstick"]).per_100
     if measured.yardstick is not None and gap is not None:
-        said = (
-            f"range bien {count(gap, 'paire', 'paires')} de plus sur 100"
-            if gap > 0
-            else "ne range pas mieux les situations"
-        )
         yield Remark(
-            "Ce que coûte la lisibilité",
-            f"La boîte noire, que personne ne peut lire et qui ne sert jamais, {said}.",
+            speech.say("Ce que coûte la lisibilité"),
+            speech.say(
+                "La boîte noire, que personne ne peut lire et qui ne sert jamais, range bien "
+                "%(pairs)s de plus sur 100."
+                if gap > 0
+                else "La boîte noire, que personne ne peut lire et qui ne sert jamais, ne range "
+                "pas mieux les situations.",
+                pairs=speech.count(gap, "paire", "paires"),
+            ),
         )
     ties = _share(own["tie_spread"]).per_100
     if ties is not None:
-        moved = "moins de 1 situation" if ties == 0 else count(ties, "situation", "situations")
         yield Remark(
-            "Ce que décide un tirage",
-            "Quand plusieurs situations ont la même estimation, un tirage les départage. Entre le "
-            f"tirage le plus et le moins favorable, la différence est de {moved} sur 100 listées.",
+            speech.say("Ce que décide un tirage"),
+            speech.say(
+                "Quand plusieurs situations ont la même estimation, un tirage les départage. Entre "
+                "le tirage le plus et le moins favorable, la différence est de %(moved)s sur 100 "
+                "listées.",
+                moved=speech.count(ties, "situation", "situations")
+                if ties
+                else speech.say("moins de 1 situation"),
+            ),
         )
     steady = _share(own["overlap"]).per_100
     if steady is not None:
         yield Remark(
-            "D'une date à la suivante",
-            f"Sur 100 places, environ {steady} reviendraient aux mêmes personnes à la date "
-            "suivante, s'il n'y avait pas de pause entre deux signaux.",
+            speech.say("D'une date à la suivante"),
+            speech.say(
+                "Sur 100 places, environ %(steady)s reviendraient aux mêmes personnes à la date "
+                "suivante, s'il n'y avait pas de pause entre deux signaux.",
+                steady=steady,
+            ),
         )
     firm = _share(own["bag_agreement"]).per_100
     if firm is not None:
         yield Remark(
-            "Si l'on avait appris sur d'autres foyers",
-            f"Le modèle a été appris {bags} fois, chaque fois sans une partie des foyers : sur ses "
-            f"100 premières places, environ {firm} restent les mêmes.",
+            speech.say("Si l'on avait appris sur d'autres foyers"),
+            speech.say(
+                "Le modèle a été appris %(times)s, chaque fois sans une partie des foyers : "
+                "sur ses 100 premières places, environ %(firm)s restent les mêmes.",
+                times=speech.count(bags, "fois", "fois"),
+                firm=firm,
+            ),
         )
     known = _share(own["labelled_share"]).per_100
     if known is not None:
         yield Remark(
-            "Ce dont la suite est connue",
-            f"La suite est connue pour environ {known} situations listées sur 100 ; les autres "
-            "ne sont comptées ni pour ni contre.",
+            speech.say("Ce dont la suite est connue"),
+            speech.say(
+                "La suite est connue pour environ %(known)s situations listées sur 100 ; les "
+                "autres ne sont comptées ni pour ni contre.",
+                known=known,
+            ),
         )
     first = _share(own["first_time_share"]).per_100
     if first is not None:
         yield Remark(
-            "Des personnes déjà listées",
-            f"Sur 100 situations listées, environ {first} le sont pour la première fois.",
+            speech.say("Des personnes déjà listées"),
+            speech.say(
+                "Sur 100 situations listées, environ %(first)s le sont pour la première fois.",
+                first=first,
+            ),
         )

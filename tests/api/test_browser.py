@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import DemoHome, rebond, served
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+AXE = """rules => axe.run(document, {runOnly: rules, resultTypes: ["violations"]}).then(found =>
+  found.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120))]))"""
+OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 WHY = "Elle n'est pas venue aux deux derniers ateliers."
 
 
@@ -30,14 +26,6 @@ def home(demo_home: DemoHome, tmp_path_factory: pytest.TempPathFactory) -> DemoH
 def address(home: DemoHome) -> Iterator[str]:
     with served(home.folder) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield started
-        started.close()
 
 
 def signed_in(browser: Browser, address: str, home: DemoHome, role: str, *, js: bool) -> Page:
@@ -109,29 +97,23 @@ def test_s29_no_page_asks_anything_of_another_host(
     assert [url for url in asked if not url.startswith((address, "data:"))] == []
 
 
-@pytest.mark.parametrize("width", [360, 1440])
 def test_pages_hold_from_a_telephone_to_a_desk(
-    browser: Browser, address: str, home: DemoHome, width: int, tmp_path: Path
+    browser: Browser, address: str, home: DemoHome
 ) -> None:
     page = signed_in(browser, address, home, "educator", js=True)
-    page.set_viewport_size({"width": width, "height": 800})
     page.goto(f"{address}/queue")
     situation = page.locator("main a[href^='/situations/']").first.get_attribute("href")
     for path in ("/queue", "/people", situation):
         page.goto(f"{address}{path}")
-        page.screenshot(path=tmp_path / "page.png", full_page=True)
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0, path
+        for width in (360, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate(OVERFLOW) <= 0, (path, width)
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_model_is_read_without_javascript_from_a_telephone_to_a_desk(
-    browser: Browser, address: str, home: DemoHome, width: int, scheme: Literal["light", "dark"]
+    browser: Browser, address: str, home: DemoHome
 ) -> None:
     page = signed_in(browser, address, home, "committee", js=False)
-    page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme=scheme)
     for version in sorted(folder.name for folder in (home.folder / "models").iterdir()):
         page.goto(f"{address}/models/{version}")
         expect(page.get_by_role("heading", name="Ce qu'il vaut")).to_be_visible()
@@ -139,7 +121,21 @@ def test_a_model_is_read_without_javascript_from_a_telephone_to_a_desk(
             if summary.is_visible():
                 summary.click()
         # Without JavaScript of its own the page is still asked from outside.
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, version
+        for width in (360, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate(OVERFLOW) <= 0, (version, width)
+
+
+def test_axe_finds_nothing_on_models_audits_and_the_whole_report(
+    browser: Browser, address: str, home: DemoHome
+) -> None:
+    page = signed_in(browser, address, home, "committee", js=True)
+    for path in ("/models/1", "/audits/1", "/audits/1/report", "/committee", "/journal"):
+        page.goto(f"{address}{path}")
+        page.evaluate(AXE_SCRIPT)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert page.evaluate(AXE, RULES) == [], (path, scheme)
 
 
 def test_paper_shows_what_is_folded(browser: Browser, address: str, home: DemoHome) -> None:

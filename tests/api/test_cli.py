@@ -7,7 +7,6 @@ import json
 import shutil
 import socket
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from tests.conftest import DemoHome, rebond
 from tests.features.builders import event, stay, write_folder
+from tests.revue.older import made_at
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -66,9 +66,9 @@ def test_a_home_of_this_version_needs_no_upgrade_and_no_home_is_no_older_one(
 def test_a_home_of_an_older_version_is_brought_to_this_one(home: Path, tmp_path: Path) -> None:
     older = tmp_path / "older"
     shutil.copytree(home, older)
-    with closing(sqlite3.connect(older / "review.db")) as database, database:
-        database.execute("ALTER TABLE votes DROP COLUMN waived_until")
-        database.execute("UPDATE alembic_version SET version_num = '0002'")
+    for file in older.glob("review.db*"):
+        file.unlink()
+    made_at(older / "review.db", "0002")
     ran = rebond("journal", "verify", home=older)
     assert ran.status == 1 and "rebond upgrade" in ran.out["error"]
     assert rebond("upgrade", home=older).out == {"upgraded": True}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from revue.records import (
     Opinion,
     ScoringRun,
     SituationKind,
+    State,
 )
 from tests.features.builders import protocol
 from tests.revue.builders import (
@@ -39,10 +40,15 @@ from tests.revue.builders import (
     educator,
     facts,
     fill,
+    look,
     model_in_state,
     new_situation,
+    reveal,
+    situation_in_state,
     stay,
+    view,
 )
+from tests.revue.builders import decide as decide_on
 
 PROTOCOL = protocol(audit='[audit]\nattributes = ["genre"]')
 NOT_TOLD = ShareLine(None, None, None, None, None)
@@ -98,11 +104,11 @@ def build(folder: Path, educators: int) -> Home:
 
 def act(session: Session, actor: Actor, situation: str, i: int) -> None:
     """Do with situation ``i`` what the counts below expect."""
-    review.read_situation(session, actor, situation, now=NOW)
+    review.read_situation(session, actor, situation, now=NOW, today=TODAY)
     if i < 5:
         return  # read, and no more
     if i < 10:
-        review.handled_elsewhere(session, actor, situation, now=NOW)
+        review.handled_elsewhere(session, actor, situation, now=NOW, today=TODAY)
     elif i < 45:
         decide(session, actor, situation, Opinion.YES, DecisionKind.OFFER)
     elif i < 80:
@@ -115,25 +121,24 @@ def act(session: Session, actor: Actor, situation: str, i: int) -> None:
 def decide(
     session: Session, actor: Actor, situation: str, opinion: Opinion, kind: DecisionKind
 ) -> None:
-    review.give_view(session, actor, situation, opinion=opinion, why="vu", now=NOW)
-    review.reveal_signal(session, actor, situation, now=NOW, today=TODAY)
-    offers = ["point-droits"] if kind is DecisionKind.OFFER else []
-    review.decide(
-        session,
-        actor,
-        situation,
-        kind=kind,
-        offers=offers,
-        reason="vu ensemble",
-        informed=True,
-        now=NOW,
-    )
+    then = {"now": NOW, "today": TODAY}
+    review.give_view(session, actor, situation, opinion=opinion, why="vu", **then)
+    review.reveal_signal(session, actor, situation, **then)
+    offers = ("point-droits",) if kind is DecisionKind.OFFER else ()
+    deciding = review.Deciding(kind, "vu ensemble", offers=offers, informed=True)
+    review.decide(session, actor, situation, deciding, **then)
 
 
 def open_by(session: Session, actor: Actor, person: str, days: int = 0) -> str:
     later = timedelta(days=days)
     return review.open_own(
-        session, actor, person=person, facts=facts(TODAY + later), due_on=DUE_ON, now=NOW + later
+        session,
+        actor,
+        person=person,
+        facts=facts(TODAY + later),
+        due_on=DUE_ON,
+        now=NOW + later,
+        today=TODAY + later,
     )
 
 
@@ -206,7 +211,59 @@ def test_what_nobody_opened_was_not_shown(home: Home) -> None:
         )
         table = situations_of(session, VERSION, b"k" * 32).set_index("person")
     assert not table.loc["p155", "shown"]
-    assert table.loc["p155", "educator"] == table.loc[PEOPLE[11], "educator"]
+    # The directory names the twelfth, whoever it was at the review date.
+    assert table.loc["p155", "educator"] == table.loc[PEOPLE[12], "educator"]
+
+
+def one_row(home: Home, act: Callable[[Session, Actor, Actor, str], object]) -> pd.Series:
+    """Let ``act`` happen to one fresh situation of e0, with a colleague made for it."""
+    with home.transaction() as session:
+        account = session.scalars(select(schema.User).where(schema.User.login == "e0")).one()
+        actor = Actor(account.login, account.role, account.team, account.id)
+        id = situation_in_state(session, State.VIEWED, actor, referent="e0", person="one")
+        act(session, actor, educator(session, "colleague"), id)
+        table = situations_of(session, VERSION, b"k" * 32).set_index("person")
+        human_side_of(home, session, VERSION, PROTOCOL)  # keeps the order of acts
+    return table.loc["one"]
+
+
+@pytest.mark.safeguard
+def test_s02_a_second_readers_view_is_nobodys_own_view(home: Home) -> None:
+    def looked_twice(session: Session, actor: Actor, colleague: Actor, id: str) -> None:
+        reveal(session, actor, id)
+        look(session, id, actor, colleague)
+        session.get_one(schema.Situation, id).state = State.SECOND_LOOK
+        view(session, colleague, id, Opinion.YES)
+        decide_on(session, actor, id)
+
+    row = one_row(home, looked_twice)
+    assert (row["opinion"], row["decision"]) == ("no", "in_hand")
+
+
+def test_a_reader_who_took_over_decided(home: Home) -> None:
+    def taken_over(session: Session, actor: Actor, colleague: Actor, id: str) -> None:
+        reveal(session, actor, id)
+        look(session, id, actor, colleague)
+        session.get_one(schema.Situation, id).state = State.SECOND_LOOK
+        view(session, colleague, id, Opinion.YES)
+        session.get_one(schema.Situation, id).referent = "colleague"
+        reveal(session, colleague, id)
+        decide_on(session, colleague, id)
+
+    row = one_row(home, taken_over)
+    assert (row["opinion"], row["revealed"], row["decision"]) == ("yes", True, "in_hand")
+
+
+@pytest.mark.safeguard
+def test_s28_what_was_decided_without_the_signal_says_nothing_about_it(home: Home) -> None:
+    def without(session: Session, actor: Actor, _colleague: Actor, id: str) -> None:
+        session.get_one(schema.Model, VERSION).state = ModelState.SUSPENDED
+        review.go_without_signal(session, actor, id, now=NOW, today=TODAY)
+        decide_on(session, actor, id)
+
+    row = one_row(home, without)
+    assert (row["opinion"], row["revealed"]) == ("no", False)
+    assert pd.isna(row["decision"])
 
 
 def test_a_model_answers_for_what_it_placed_and_for_its_own_time(home: Home) -> None:
@@ -300,7 +357,9 @@ def test_s36_when_a_page_was_read_changes_nothing(home: Home) -> None:
         ).all()
         for id in ids:
             for hours in range(1, 4):
-                review.read_situation(session, actor, id, now=NOW + timedelta(hours=hours))
+                review.read_situation(
+                    session, actor, id, now=NOW + timedelta(hours=hours), today=TODAY
+                )
         after = situations_of(session, VERSION, b"k" * 32)
     order = ["person", "kind"]
     pd.testing.assert_frame_equal(

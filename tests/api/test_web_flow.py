@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,13 @@ from api.web.forms import MAX_TEXT
 from api.web.rendering import person_label
 from revue import committee
 from revue.accounts import actor_for
+from revue.directory import sync_people
+from revue.offers import OFFERS
+from revue.queue import fill
+from revue.records import LocalService, ScoringRun
+from revue.services import replace_services
 from revue.vault import store_identities
-from tests.api.web_home import AGAINST, CLI, NOW, REASONS, VERSION, House, build
+from tests.api.web_home import AGAINST, AS_OF, CLI, NOW, REASONS, VERSION, House, build, stays
 
 DANGER = "Danger ou urgence ? N'attendez pas cette page"
 NUMBERS = ("15", "17", "18", "112", "114", "115", "119", "3919", "3114", "3977")
@@ -309,7 +316,15 @@ def test_s01_kinds_look_alike_before_the_reveal(house, claire):
     for kind in MINE:
         assert claire.get(f"/api/v1/situations/{house.ids[kind]}").json()["decisions"] == []
     items = claire.get("/api/v1/queue").json()["items"]
-    assert all(set(i) == {"id", "person", "team", "referent", "due_on", "state"} for i in items)
+    assert len({frozenset(item) for item in items}) == 1
+    rows = [
+        re.sub(house.ids[kind] + "|" + person_label(house.people[kind]), "", row)
+        for kind in MINE
+        for row in re.findall("<li>.*?</li>", page(claire, "/queue").split("data-list")[1])
+        if house.ids[kind] in row
+    ]
+    assert len(rows) == len(MINE)
+    assert len(set(rows)) == 1
 
 
 def test_people_are_listed_with_why_they_are_not_in_the_queue(house, claire):
@@ -386,3 +401,444 @@ def suspend(house: House) -> None:
         committee.suspend(
             session, anne, version=VERSION, reason="un doute", today=NOW.date(), now=NOW
         )
+
+
+CANARY = "Canari : un mot que nul autre ne lit."
+
+
+def view(client, id: str, opinion: str = "no", why: str = ""):
+    return post(client, f"/situations/{id}/view", opinion=opinion, why=why)
+
+
+def to_decision(client, id: str, opinion: str = "no", why: str = "") -> None:
+    """Go to the decision: own view, then the signal."""
+    assert view(client, id, opinion, why).status_code == 303
+    assert post(client, f"/situations/{id}/signal").status_code == 303
+
+
+def decide(client, id: str, kind: str = "in_hand", reason: str = "Déjà vu.", **more):
+    return post(client, f"/situations/{id}/decision", kind=kind, reason=reason, **more)
+
+
+def away(house: House, login: str = "claire", stand_in: str = "karim"):
+    """Note through the team lead's page that somebody is away."""
+    days = {"first_on": "2026-11-20", "last_on": "2026-11-27"}
+    return post(house.client("remy"), "/team/absences", login=login, stand_in=stand_in, **days)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "field", "kept"),
+    [
+        ("view", {"opinion": "yes", "why": ""}, "why", 'value="yes" checked'),
+        ("put-off", {"until": ""}, "until", None),
+        ("put-off", {"until": "2026-11-21"}, "until", 'value="2026-11-21"'),
+        ("put-off", {"until": "2027-12-01"}, "until", 'value="2027-12-01"'),
+        ("contest", {"contest_words": " "}, "contest_words", None),
+    ],
+)
+def test_a_refused_act_stands_in_its_form(house, claire, path, fields, field, kept):
+    refused = post(claire, f"/situations/{house.ids['signal']}/{path}", **fields)
+    text = read(refused)
+    assert refused.status_code == 422
+    assert "<title>Erreur :" in text
+    assert f'href="#{field}"' in text
+    assert f'id="{field}-erreur"' in text
+    assert kept is None or kept in text
+    assert has_danger_first(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"kind": ""}, "kind"),
+        ({"kind": "offer"}, "offers"),
+        ({"reason": ""}, "reason"),
+        ({"kind": "team"}, "again_on"),
+        ({"again_on": "2026-11-02"}, "again_on"),
+        ({"again_on": "demain"}, "again_on"),
+        ({"contact": "fax"}, "contact"),
+        ({"contact": "call"}, "safe_contact"),
+        ({"words": "a" * (MAX_TEXT + 1)}, "words"),
+    ],
+)
+def test_a_refused_decision_keeps_every_field(house, claire, fields, field):
+    id = house.ids["signal"]
+    to_decision(claire, id)
+    typed = {"kind": "in_hand", "reason": "Vu.", "words": "Ça ira.", "informed": "yes"} | fields
+    refused = post(claire, f"/situations/{id}/decision", **typed)
+    text = read(refused)
+    assert refused.status_code == 422
+    assert f'href="#{field}"' in text
+    assert f'id="{field}-erreur"' in text
+    assert f'id="{field}"' in text
+    assert all(f">{typed[name]}</textarea>" in text for name in ("reason", "words"))
+    assert 'name="informed" value="yes" checked' in text
+
+
+def test_a_contact_that_was_checked_goes_through(house, claire):
+    id = house.ids["signal"]
+    to_decision(claire, id, "unknown")
+    more = {"offers": "trajet", "contact": "call", "safe_contact": "yes", "informed": "yes"}
+    more |= {"words": "Oui, pour le bus.", "again_on": "2026-12-05"}
+    assert decide(claire, id, "offer", **more).status_code == 303
+    text = page(claire, f"/situations/{id}")
+    assert "Contact confirmé comme sûr." in text
+    assert "Oui, pour le bus." in text
+    assert "on y revient le 5 décembre 2026" in text
+    refused = post(claire, f"/situations/{id}/follow-up", became="Le bus est payé.")
+    assert refused.status_code == 422
+    assert ">Le bus est payé.</textarea>" in read(refused)
+    told = {"answer": "accepted", "became": "Le bus est payé.", "next_on": "2027-01-05"}
+    assert post(claire, f"/situations/{id}/follow-up", **told).status_code == 303
+    assert "Le bus est payé." in page(claire, f"/situations/{id}")
+    assert f"/situations/{id}" in page(claire, "/queue?show=follow_up")
+
+
+@pytest.mark.parametrize("field", ["why", "reason", "became"])
+def test_hints_are_shown_once_and_stop_nobody(house, claire, field):
+    id, text = house.ids["signal"], "Elle refuse tout, au 06 12 34 56 78."
+    at = {"why": "view", "reason": "decision", "became": "follow-up"}[field]
+    if field != "why":
+        to_decision(claire, id)
+    if field == "became":
+        assert decide(claire, id).status_code == 303
+    fields = {"opinion": "no", "kind": "in_hand", field: text}
+    first = post(claire, f"/situations/{id}/{at}", **fields)
+    shown = read(first)
+    assert first.status_code == 200
+    assert "<title>Relecture :" in shown
+    assert f'href="#{field}-relecture"' in shown
+    assert "<q>refuse</q> : n'a pas souhaité" in shown
+    assert "<q>06 12 34 56 78</q>" in shown
+    assert f">{text}</textarea>" in shown
+    assert 'name="read_over" value="yes"' in shown
+    # Refused for another reason, the text is not read over again.
+    again = {**fields, "read_over": "yes", "opinion": "", "kind": "", "next_on": "hier"}
+    refused = post(claire, f"/situations/{id}/{at}", **again)
+    assert refused.status_code == 422
+    assert 'name="read_over" value="yes"' in read(refused)
+    assert post(claire, f"/situations/{id}/{at}", **fields, read_over="yes").status_code == 303
+    assert text in page(claire, f"/situations/{id}")
+
+
+def test_the_persons_own_words_are_never_read_over(house, claire):
+    id = house.ids["signal"]
+    to_decision(claire, id)
+    assert decide(claire, id, words="Je suis un cas, je refuse.").status_code == 303
+    told = post(claire, f"/situations/{id}/contest", contest_words="  Je refuse.\r\nTout. ")
+    assert told.status_code == 303
+    assert "Je refuse." in page(claire, f"/situations/{id}")
+
+
+def test_what_a_colleague_holds_is_read_and_nothing_typed_is_lost(house, claire):
+    id = house.ids["signal"]
+    assert away(house).status_code == 303
+    karim = house.client("karim")
+    assert post(karim, f"/situations/{id}/claim").status_code == 303
+    assert "Vous travaillez sur cette situation" in page(karim, f"/situations/{id}")
+    text = page(claire, f"/situations/{id}")
+    assert "<strong>karim travaille sur cette situation</strong>, jusqu'au" in text
+    assert 'name="opinion"' not in text
+    assert "Les faits connus" in text
+    assert "prise par karim" in page(claire, "/queue?show=all")
+    assert f"/situations/{id}" not in page(claire, "/queue")
+    refused = view(claire, id, "yes", CANARY)
+    shown = read(refused)
+    assert refused.status_code == 409
+    assert "n'est pas perdu" in shown
+    assert f">{CANARY}</textarea>" in shown
+    # Hints on a text whose form is gone do not lose it either.
+    assert "Elle refuse.</textarea>" in read(view(claire, id, "yes", "Elle refuse."))
+    assert post(karim, f"/situations/{id}/release").status_code == 303
+    assert 'name="opinion"' in page(claire, f"/situations/{id}")
+    # The stand-in's days are over: what they typed comes back on the page that refuses them.
+    end = re.search(r"/team/absences/\d+/end", page(house.client("remy"), "/team")).group()
+    assert post(house.client("remy"), end).status_code == 303
+    gone = view(karim, id, "yes", CANARY)
+    assert gone.status_code == 404
+    assert CANARY in read(gone)
+
+
+@pytest.mark.safeguard
+def test_s32_a_contested_situation_waits_for_its_answer(house, claire):
+    id, dina = house.ids["signal"], house.client("dina")
+    to_decision(claire, id)
+    words = "Ce n'est pas moi qui n'ai pas répondu."
+    assert post(claire, f"/situations/{id}/contest", contest_words=words).status_code == 303
+    text = page(claire, f"/situations/{id}")
+    assert "La personne conteste cette situation" in text and words in text
+    assert "due le 21 décembre 2026" in text
+    assert FREQUENCY not in text
+    assert f"/situations/{id}" in page(claire, "/queue?show=contested")
+    refused = decide(claire, id, reason=CANARY)
+    assert refused.status_code == 409
+    assert f">{CANARY}</textarea>" in read(refused)
+    assert has_danger_first(read(refused))
+
+    asked = page(dina, "/rights")
+    assert words in asked and "1 contestation attend une réponse" in asked
+    assert person_label(house.people["signal"]) not in asked
+    at = f"/rights/contestations/{id}"
+    missing = read(post(dina, at, outcome="kept", answer=""))
+    assert f'href="#answer-{id}"' in missing and f'id="answer-{id}-erreur"' in missing
+    assert 'value="kept" checked' in missing
+    unchosen = read(post(dina, at, outcome="", answer="Vu avec elle."))
+    assert f'href="#outcome-{id}"' in unchosen and "Vu avec elle.</textarea>" in unchosen
+    assert post(dina, at, outcome="kept", answer="Vu avec elle.").status_code == 303
+    assert "Aucune contestation n'attend de réponse." in page(dina, "/rights")
+    late = post(dina, at, outcome="kept", answer=CANARY)
+    assert late.status_code == 404
+    assert f">{CANARY}</textarea>" in read(late)
+    back = page(claire, f"/situations/{id}")
+    assert "La situation reste ouverte. Vu avec elle." in back
+    assert decide(claire, id).status_code == 303
+
+    other = house.ids["second_signal"]
+    assert post(claire, f"/situations/{other}/contest", contest_words=words).status_code == 303
+    upheld = {"outcome": "upheld", "answer": "Retirée."}
+    assert post(dina, f"/rights/contestations/{other}", **upheld).status_code == 303
+    withdrawn = page(claire, f"/situations/{other}")
+    assert "Cette situation a été retirée" in withdrawn
+    assert has_danger_first(withdrawn)
+    assert 'name="opinion"' not in withdrawn
+
+
+def test_a_situation_is_put_off_and_comes_back(house, claire):
+    id = house.ids["signal"]
+    assert post(claire, f"/situations/{id}/put-off", until="2026-12-15").status_code == 303
+    assert "jusqu'au 15 décembre 2026" in page(claire, f"/situations/{id}")
+    assert f"/situations/{id}" not in page(claire, "/queue")
+    later = page(claire, "/queue?show=put_off")
+    assert f"/situations/{id}" in later and "Revient le" in later
+    assert post(claire, f"/situations/{id}/resume").status_code == 303
+    assert f"/situations/{id}" in page(claire, "/queue")
+    assert post(claire, f"/situations/{id}/put-off", until="2026-12-15").status_code == 303
+    back = house.on(date(2026, 12, 15)).client("claire")
+    assert f"/situations/{id}" in page(back, "/queue")
+    assert 'name="opinion"' in page(back, f"/situations/{id}")
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("decided", [False, True])
+def test_s02_a_second_reader_is_blind_to_the_first(house, claire, decided):
+    """Asked before deciding, or by a decision that parts from the own view."""
+    id, karim = house.ids["signal"], house.client("karim")
+    canaries = [f"Canari {n}." for n in range(3)]
+    to_decision(claire, id, "yes", canaries[0])
+    if decided:
+        told = decide(claire, id, "nothing_now", canaries[1], words=canaries[2])
+        assert told.status_code == 303
+    else:
+        assert post(claire, f"/situations/{id}/second-look").status_code == 303
+    text = page(claire, f"/situations/{id}")
+    assert "Demandé à karim, attendu avant le 28 novembre 2026." in text
+    assert ("Votre décision tient en attendant." in text) is decided
+
+    paths = (f"/situations/{id}", f"/situations/{id}/sheet", "/queue", "/people")
+    secrets = (*canaries, FREQUENCY, *AGAINST, "plutôt oui,", "Rien pour le moment")
+
+    def blind() -> None:
+        for path in paths:
+            shown = read(karim.get(path))
+            assert not [secret for secret in secrets if secret in shown], path
+        for answer in (
+            karim.get(f"/situations/{id}/signal"),
+            post(karim, f"/situations/{id}/signal"),
+            decide(karim, id, reason="x"),
+            post(karim, f"/situations/{id}/second-look"),
+        ):
+            assert answer.status_code in (404, 409)
+            assert not [secret for secret in secrets if secret in read(answer)]
+
+    listed = page(karim, "/queue?show=second_look")
+    assert "second regard pour l'équipe" in listed and f"/situations/{id}" in listed
+    assert "Une ou un collègue vous demande un second regard." in page(karim, paths[0])
+    assert has_danger_first(page(karim, paths[0]))
+    blind()
+    refused = view(karim, id, "yes")
+    assert refused.status_code == 422 and 'href="#why"' in read(refused)
+    assert view(karim, id, "unknown", "Je la connais peu.").status_code == 303
+    assert "Merci. Votre collègue lira votre avis et décidera." in page(karim, paths[0])
+    blind()
+
+    told = page(claire, paths[0])
+    assert "Je la connais peu." in told and "je ne peux pas dire" in told.lower()
+    assert ("Confirmer ou changer votre décision" in told) is decided
+    if decided:
+        assert f">{canaries[1]}</textarea>" in told
+    assert decide(claire, id).status_code == 303
+
+
+def test_one_goes_on_without_the_second_look(house, claire):
+    id = house.ids["signal"]
+    to_decision(claire, id)
+    assert post(claire, f"/situations/{id}/second-look").status_code == 303
+    assert post(claire, f"/situations/{id}/resume").status_code == 303
+    text = page(claire, f"/situations/{id}")
+    assert "Demandé, puis retiré." in text
+    assert "Demander un second regard avant de décider" not in text
+    assert decide(claire, id).status_code == 303
+
+
+def test_a_confirmed_reason_is_not_read_over_again(house, claire):
+    id, reason = house.ids["signal"], "Elle refuse tout."
+    to_decision(claire, id, "yes", "Deux messages.")
+    told = decide(claire, id, "nothing_now", reason, read_over="yes")
+    assert told.status_code == 303
+    view(house.client("karim"), id)
+    assert f'name="reason_kept" value="{reason}"' in page(claire, f"/situations/{id}")
+    confirmed = decide(claire, id, "nothing_now", reason, reason_kept=reason)
+    assert confirmed.status_code == 303
+
+
+def test_past_its_validity_a_situation_says_so(house, claire):
+    id = house.ids["signal"]
+    to_decision(claire, id)
+    late = house.on(date(2027, 2, 15)).client("claire")
+    text = page(late, f"/situations/{id}")
+    assert "La durée de validité de cette situation est passée" in text
+    assert FREQUENCY not in text
+    assert has_danger_first(text)
+    assert f"/situations/{id}" not in page(late, "/queue?show=all")
+    refused = decide(late, id, reason=CANARY)
+    assert refused.status_code == 409 and f">{CANARY}</textarea>" in read(refused)
+    assert post(late, f"/situations/{id}/handled-elsewhere").status_code == 303
+
+
+@pytest.mark.safeguard
+def test_s28_one_decides_without_signal_while_it_is_stopped(house, claire):
+    id = house.ids["signal"]
+    view(claire, id)
+    refused = post(claire, f"/situations/{id}/without-signal")
+    assert refused.status_code == 409
+    assert "Le modèle n'est pas suspendu" in read(refused)
+    suspend(house)
+    text = page(claire, f"/situations/{id}")
+    assert "Décider sans signal" in text and "Voir le signal" not in text
+    assert post(claire, f"/situations/{id}/without-signal").status_code == 303
+    text = page(claire, f"/situations/{id}")
+    assert FREQUENCY not in text and "Signal non pertinent" not in text
+    assert decide(claire, id).status_code == 303
+
+
+def test_local_services_stand_under_their_offer(house, claire):
+    theme = next(offer.theme for offer in OFFERS if offer.theme is not None)
+    near = LocalService("s1", theme, "Maison & droits", "CCAS", "Nantes", "0102030405", None)
+    with house.home.transaction() as session:
+        replace_services(session, [near], by=CLI, now=NOW)
+    id = house.ids["signal"]
+    assert "Maison &amp; droits" not in page(claire, f"/situations/{id}")
+    to_decision(claire, id)
+    text = page(claire, f"/situations/{id}")
+    assert "Services proches" in text
+    assert "<strong>Maison &amp; droits</strong>, CCAS, Nantes" in text
+
+
+@pytest.mark.safeguard
+def test_s09_the_printed_sheet_holds_no_name_estimate_or_own_view(house, claire):
+    id, person = house.ids["signal"], house.people["signal"]
+    with house.home.transaction() as session:
+        rows = [(person, "P9", "Aïcha B.", "{}")]
+        store_identities(session, house.home.keys, rows, by=CLI, now=NOW)
+    to_decision(claire, id, "yes", CANARY)
+    words = "Je voudrais un autre jour."
+    decide(claire, id, "team", CANARY, words=words, again_on="2026-12-01")
+    text = page(claire, f"/situations/{id}/sheet").split("<main", 1)[1]
+    assert words in text
+    assert "À reprendre le 1er décembre 2026." in text
+    assert "À détruire le" in text
+    assert "Les faits connus au 16 novembre 2026" in text
+    secrets = ("Aïcha", person, person_label(person), CANARY, FREQUENCY, "Sur 100", *AGAINST)
+    assert not [secret for secret in secrets if secret in text]
+
+
+def test_an_observation_is_noted_and_taken_back(house, claire):
+    person, id = house.people["signal"], house.ids["signal"]
+    at = f"/people/{person}/observations"
+    for fields, field in (
+        ({"code": "", "observed_on": "2026-11-18"}, "code"),
+        ({"code": "rythme-change", "observed_on": "2026-11-30"}, "observed_on"),
+        ({"code": "rythme-change", "observed_on": "2026-01-02"}, "observed_on"),
+        ({"code": "rythme-change", "observed_on": ""}, "observed_on"),
+    ):
+        refused = post(claire, at, **fields)
+        assert refused.status_code == 422
+        assert f'id="{field}-erreur"' in read(refused)
+    noted = post(claire, at, code="rythme-change", observed_on="2026-11-18")
+    assert noted.headers["location"] == f"/people/{person}#observations"
+    text = page(claire, f"/people/{person}")
+    assert "observé le" in page(claire, f"/situations/{id}")
+    assert "Visible jusqu'au" in text and "16 février 2027" in text
+    away(house)
+    karim = house.client("karim")
+    assert "noté par claire" in page(karim, f"/people/{person}")
+    back = re.search(r"/observations/[\w-]+/take-back", text).group()
+    assert post(karim, back).status_code == 404
+    assert post(claire, back).status_code == 303
+    assert "Rien n'est noté pour le moment." in page(claire, f"/people/{person}")
+    assert post(claire, f"/people/{house.people['other_team']}/observations").status_code == 404
+
+
+def test_absences_and_what_nobody_accompanies(house, claire):
+    remy, karim = house.client("remy"), house.client("karim")
+    for fields, field in (
+        ({"login": "", "first_on": "2026-11-20", "last_on": "2026-11-20"}, "login"),
+        ({"login": "claire", "first_on": "", "last_on": ""}, "first_on"),
+        ({"login": "claire", "first_on": "2026-11-20", "last_on": "2026-11-19"}, "last_on"),
+    ):
+        refused = post(remy, "/team/absences", **fields)
+        assert refused.status_code == 422
+        assert f'id="{field}-erreur"' in read(refused)
+        assert f'value="{fields["last_on"]}"' in read(refused)
+    assert "E5E5" not in page(karim, "/people")
+    assert away(house).status_code == 303
+    assert "vous remplacez claire" in page(karim, "/people")
+    assert f"/situations/{house.ids['signal']}" in page(karim, "/queue")
+    self_relief = away(house, "karim", "karim")
+    assert self_relief.status_code == 422 and 'id="stand_in-erreur"' in read(self_relief)
+
+    with house.home.transaction() as session:
+        people = [stay for stay in stays() if stay.person != house.people["control"]]
+        nobodys = next(stay for stay in stays() if stay.person == house.people["control"])
+        sync_people(session, [*people, replace(nobodys, referent=None)], by=CLI, now=NOW)
+    id = house.ids["control"]
+    text = page(remy, "/team")
+    assert f"/team/situations/{id}/assign" in text
+    assert "le service entier n'avait pas de place pour 12 situations" in text
+    assert not [secret for secret in (FREQUENCY, "Dernier échange", "tirée") if secret in text]
+    refused = post(remy, f"/team/situations/{id}/assign", login="claire")
+    assert refused.status_code == 422
+    assert f'href="#login-{id}"' in read(refused) and f'id="login-{id}-erreur"' in read(refused)
+    assert 'id="login-erreur"' not in read(refused)
+    assert post(remy, f"/team/situations/{id}/assign", login="karim").status_code == 303
+    assert f"/situations/{id}" in page(karim, "/queue")
+    assert f"/team/situations/{id}/assign" not in page(remy, "/team")
+    assert post(remy, f"/team/situations/{id}/assign", login="karim").status_code == 409
+
+
+def test_the_queue_counts_its_lists(house, claire):
+    text = page(claire, "/queue")
+    assert "3 situations attendent votre regard" in text
+    assert 'Attendent votre regard <span class="count">3</span>' in text
+    assert "Prises par vous" not in text
+    post(claire, f"/situations/{house.ids['signal']}/claim")
+    post(claire, f"/situations/{house.ids['control']}/put-off", until="2026-12-15")
+    text = page(claire, "/queue?show=mine")
+    for title, number in (
+        ("Attendent votre regard", 2),
+        ("Prises par vous", 1),
+        ("Prises par personne", 1),
+        ("Reportées", 1),
+        ("Toutes", 3),
+    ):
+        assert f'{title} <span class="count">{number}</span>' in text
+    assert len(re.findall(r'<a href="/situations/', text)) == 1
+    assert "Rien dans cette liste." in page(claire, "/queue?show=contested")
+    assert page(claire, "/queue?show=nulle").count('<a href="/situations/') == 2
+    assert "places vous restent" not in text
+    with house.home.transaction() as session:
+        run = ScoringRun(VERSION, AS_OF, "0" * 64, unserved=1, not_informed=0, per_referent=5)
+        fill(session, run=run, situations=[], rng_key=b"t", by=CLI, now=NOW, due_on=AS_OF)
+    text = page(claire, "/queue")
+    assert "2 places vous restent ouvertes à la prochaine revue" in text
+    assert "Pour 1 autre situation, le service n'avait pas de place" in text

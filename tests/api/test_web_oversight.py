@@ -8,19 +8,25 @@ import sqlite3
 from dataclasses import replace
 from datetime import date, timedelta
 from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+import features
 from api.gate import MEASURES, OtherVersion, load_table
+from api.imports import import_folder
 from api.measured import Measured
 from api.timeline import NARROW, WIDE, draw_timeline
-from api.web.acts import GENERIC_OUTCOME, Outcome, outcome_of
+from api.web.acts import Outcome, generic_outcome, outcome_of
 from api.web.calibration import calibration_picture, estimates
 from api.web.rendering import EMERGENCY, ROOM, person_label
 from api.web.tables import feature_views
 from api.web.worth import worth_of
+from features.catalogue import catalogue
 from features.facts import describe, known_event
+from features.words import AVOIDED_ENGLISH
 from modeles.table import write_table
 from revue import committee
 from revue.records import SignalView, SituationKind
@@ -320,6 +326,127 @@ def test_a_scorecard_is_a_sheet_to_fill_in(house):
     assert "+0,60" not in page
 
 
+ENGLISH = {"Accept-Language": "en"}
+FRENCH = re.compile(
+    r"[àâçéèêëîïôùûœ]|\b(le|la|les|un|une|des|du|est|sont|pas|qui|dans|pour|sur|avec|ou|et)\b",
+    re.IGNORECASE,
+)
+SHIPPED = Path(str(features.__file__)).parent / "protocols" / "accompagnement.toml"
+
+
+class Spoken(HTMLParser):
+    """What a page says in its own language: neither what is marked as another one, nor code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent: list[bool] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag not in {"br", "input", "link", "meta"}:
+            silent = tag in {"code", "textarea"} or given.get("lang", "en") != "en"
+            self.silent.append(silent)
+        self.texts += [given[name] for name in ("aria-label", "data-label") if name in given]
+
+    def handle_endtag(self, tag):
+        self.silent.pop()
+
+    def handle_data(self, data):
+        if not any(self.silent):
+            self.texts.append(data)
+
+
+def english_text(client, path: str) -> str:
+    answer = client.get(path, headers=ENGLISH)
+    assert answer.status_code == 200
+    assert '<html lang="en">' in answer.text
+    page = Spoken()
+    page.feed(answer.text)
+    # A rule is named by a group of the protocol, which is cited.
+    return re.sub(r"«[^»]*»", "", re.sub(r"\s+", " ", " ".join(page.texts)))
+
+
+def read_in_english(house: House) -> House:
+    """Import data, and register a model of its protocol with a measure of every kind."""
+    folder = house.home.folder.parent / "extract"
+    folder.mkdir()
+    (folder / "persons.csv").write_text(
+        "person_id,entered_on,left_on,team,referent,informed_on\n"
+        "P1,2026-03-02,,insertion,claire,2026-03-02\n",
+        encoding="utf-8",
+    )
+    (folder / "events.csv").write_text(
+        "person_id,occurred_at,code\nP1,2026-11-14,rdv//honore\n", encoding="utf-8"
+    )
+    import_folder(house.home, folder, protocol=SHIPPED, by=CLI, progress=str)
+    protocol = house.home.store.protocol()
+    table = model_table()
+    lines = [
+        replace(table.features[0], name=f.name, title=f.title, wording=f.wording, unit=f.unit)
+        for f in catalogue(protocol)
+    ]
+    lines[1] = replace(lines[1], points=(-0.03, 0.01, 0.02, 0.03), missing=0.0)
+    lines[2] = replace(lines[2], points=(0.1,) * 4, missing=-0.4)
+    hashes = table.hashes | {"protocol": protocol.hash}
+    write_table(
+        replace(table, features=tuple(lines), hashes=hashes),
+        house.home.model_folder(VERSION) / "table.json",
+        house.home.keys.sign,
+    )
+    write_measures(house)
+    return house
+
+
+def test_the_oversight_pages_are_read_in_english(house):
+    vote(house.client("anne"), "approve", reason="read", waive="yes")
+    anne = read_in_english(house).client("anne")
+    wording = {"group": "contacts sans réponse", "text": "appel sans suite", "reason": "clearer"}
+    anne.post("/committee/wordings", data={"csrf": anne.headers["X-CSRF-Token"], **wording})
+    said = {
+        "/committee": "approves, on 21 November 2026 at 10:00: “read”",
+        "/models": "Every model is a table that a person can read from end to end.",
+        f"/models/{VERSION}": "Of 100 situations listed, about 16 had the outcome.",
+        "/audits": "does it help every group of people equally well?",
+        f"/audits/{VERSION}": "Measured on 2,030 persons, of whom 160 had the outcome observed,",
+        "/journal": "lines checked.",
+        "/committee/wordings": "You proposed it: another member confirms it.",
+    }
+    for path, sentence in said.items():
+        text = english_text(anne, path)
+        assert sentence in text, text
+        assert not FRENCH.search(text), (path, FRENCH.search(text))
+        assert not AVOIDED_ENGLISH.search(text), (path, AVOIDED_ENGLISH.search(text))
+    audit = anne.get(f"/audits/{VERSION}", headers=ENGLISH).text
+    assert f'<a class="button main" href="/audits/{VERSION}/report?lang=en">' in audit
+
+
+def test_the_lines_of_a_model_are_called_in_english_where_its_protocol_is_known(house):
+    sonia = read_in_english(house).client("sonia")
+    page = english_text(sonia, f"/models/{VERSION}")
+    kept = next(f for f in catalogue(house.home.store.protocol()) if f.wording_en)
+    assert f"{kept.title_in('en')} The estimate rises most for" in page
+    table = load_table(house.home, VERSION)
+    other = replace(table, hashes=table.hashes | {"protocol": "0" * 64})
+    write_table(other, house.home.model_folder(VERSION) / "table.json", house.home.keys.sign)
+    assert f'<h3 lang="fr">{kept.title}</h3>' in unescape(
+        sonia.get(f"/models/{VERSION}", headers=ENGLISH).text
+    )
+
+
+def test_a_scorecard_is_filled_in_in_english(house):
+    path = house.home.model_folder(VERSION) / "table.json"
+    write_table(scorecard_table(), path, house.home.keys.sign)
+    page = english_text(house.client("sonia"), f"/models/{VERSION}")
+    for said in (
+        "more than 18 days or without a value 4 points",
+        "From 4 points on, a situation usually has a place on the list.",
+        "“more than 18 days” or “without a value”: 4 points; otherwise, none.",
+        "total of the points",
+    ):
+        assert said in page
+
+
 def test_the_estimate_is_drawn_with_its_band_and_where_it_is_uncertain():
     table = model_table()
     svg = ElementTree.fromstring(calibration_picture(table))  # noqa: S314 - drawn by us
@@ -430,7 +557,7 @@ def test_a_signal_names_what_its_model_looks_ahead_to(house, outcome, days, word
     view = SignalView("id", SituationKind.SIGNAL, signal())
     assert outcome_of(house.home, view) == Outcome(words, horizon)
     (house.home.model_folder(VERSION) / "table.json").unlink()
-    assert outcome_of(house.home, view) == GENERIC_OUTCOME
+    assert outcome_of(house.home, view) == generic_outcome("fr")
 
 
 @pytest.mark.parametrize("version", ["..", "%2e%2e", "rien"])

@@ -250,9 +250,12 @@ def test_a_program_reads_the_same_signal_in_english(command: Command, demo: Demo
     assert english["missing"][-1].startswith("The model knows recorded events only")
     rest = ("model", "as_of", "valid_until", "estimate")
     assert [english[k] for k in rest] == [french[k] for k in rest]
-    # Pages stay French, whoever reads them.
-    page = read(claire.get(f"/situations/{id}", headers={"Accept-Language": "en"}))
-    assert all(r.text in page for r in spoken)
+    pages = {
+        language: read(claire.get(f"/situations/{id}", headers={"Accept-Language": language}))
+        for language in ("fr", "en")
+    }
+    assert all(r.text in pages["fr"] for r in spoken)
+    assert all(r["text"] in pages["en"] for r in told)
 
     # Once a sentence hurt, its English translation is not said either.
     group = spoken[0].feature

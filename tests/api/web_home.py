@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import socket
+import threading
+import time as clock
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+
+import uvicorn
 
 from api.gate import file_hash
 from api.home import Home, create_home
@@ -19,7 +26,7 @@ from features.facts import Facts, describe, known_event
 from modeles.explanation import Estimate, Reason, Signal
 from modeles.table import Bag, Calibration, ModelTable, TableFeature, write_table
 from revue import accounts, committee, directory, queue
-from revue.records import Actor, NewSituation, Role, ScoringRun, SituationKind, Stay
+from revue.records import Actor, NewSituation, Role, ScoringRun, SituationKind, Stay, WebSession
 from tests.modeles.builders import line_of
 
 with warnings.catch_warnings():
@@ -77,12 +84,33 @@ class House:
         """Open a browser-like client, signed in if a login is given."""
         client = TestClient(create_app(self.home), follow_redirects=False)
         if login is not None:
-            with self.home.transaction() as session:
-                actor = accounts.actor_for(session, login)
-                opened = accounts.open_session(session, actor, self.home.now(), hours=9)
+            opened = self.session_of(login)
             client.cookies.set("rebond", opened.token)
             client.headers["X-CSRF-Token"] = opened.csrf
         return client
+
+    def session_of(self, login: str) -> WebSession:
+        """Sign somebody in."""
+        with self.home.transaction() as session:
+            actor = accounts.actor_for(session, login)
+            return accounts.open_session(session, actor, self.home.now(), hours=9)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Serve this house on loopback at its own time, for real browsers."""
+        listening = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(create_app(self.home), log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive(), "the service stopped before it answered"
+                clock.sleep(0.02)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
     def on(self, day: date) -> House:
         """Return this house as it is at noon of another day."""
@@ -252,7 +280,7 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
                 password=PASSWORD,
                 practised=login != "karim",
             )
-        directory.sync_people(session, _stays(), by=CLI, now=NOW)
+        directory.sync_people(session, stays(), by=CLI, now=NOW)
         committee.register_model(
             session,
             version=VERSION,
@@ -298,7 +326,7 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
             item
             for login in ("claire", "karim", "lea")
             for item in queue.queue_of(
-                session, accounts.actor_for(session, login), today=home.today()
+                session, accounts.actor_for(session, login), now=NOW, today=home.today()
             ).items
         ]
     home.model_folder(VERSION).mkdir(parents=True)
@@ -307,7 +335,8 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
     return House(home, {kinds[row.person]: row.id for row in rows})
 
 
-def _stays() -> list[Stay]:
+def stays() -> list[Stay]:
+    """List who is accompanied by whom, as an import would."""
     teams = {"colleague": ("insertion", "karim"), "other_team": ("accueil", "lea")}
     return [
         Stay(

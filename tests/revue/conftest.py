@@ -43,6 +43,17 @@ def session(sessions: sessionmaker[Session]) -> Iterator[Session]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def lasting(
+    empty_database: Path, tmp_path_factory: pytest.TempPathFactory, keys: Keyring
+) -> Iterator[sessionmaker[Session]]:
+    """One database for the many examples of a law; each is rolled back."""
+    path = Path(shutil.copy(empty_database, tmp_path_factory.mktemp("lasting")))
+    made = open_database(path, keys.sign)
+    yield made
+    made.kw["bind"].dispose()
+
+
 Refused = Callable[[str], None]
 
 

@@ -1,0 +1,71 @@
+"""Who accompanies a person: their referent, who stands in, or whom the team lead assigned (S9)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+from sqlalchemy import BindParameter, ColumnElement, Date, bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from revue import schema
+from revue.absences import logins_of
+from revue.permissions import NotYours
+from revue.records import Actor
+from revue.states import CLOSED_STATES, EXPIRING_STATES
+
+
+def is_valid(day: date | BindParameter[date]) -> ColumnElement[bool]:
+    """Return the condition that a situation, if it waits, is not past its validity (S19)."""
+    row = schema.Situation
+    return or_(row.state.not_in(EXPIRING_STATES), row.valid_until.is_(None), row.valid_until >= day)
+
+
+def _accompanied() -> ColumnElement[bool]:
+    person, situation = schema.Person, schema.Situation
+    logins: BindParameter[str] = bindparam("logins", expanding=True)
+    assigned = (
+        select(situation.person)
+        .where(situation.assigned_to.in_(logins))
+        .where(situation.state.not_in(CLOSED_STATES))
+        .where(is_valid(bindparam("today", type_=Date)))
+    )
+    return (person.team == bindparam("team")) & or_(
+        person.referent.in_(logins), person.person.in_(assigned)
+    )
+
+
+ACCOMPANIED = _accompanied()
+"""The condition that a row of the directory is of somebody whom :func:`asked_by` accompanies."""
+
+_AMONG = (
+    select(schema.Person.person)
+    .where(schema.Person.person.in_(bindparam("people", expanding=True)))
+    .where(ACCOMPANIED)
+)
+
+
+def asked_by(session: Session, actor: Actor, *, today: date) -> dict[str, object]:
+    """Return what :data:`ACCOMPANIED` asks about: whose persons, in which team, on which day."""
+    logins = logins_of(session, actor.login, today)
+    return {"team": actor.team, "logins": sorted(logins), "today": today}
+
+
+def accompanied_among(
+    session: Session, actor: Actor, people: Collection[str], *, today: date
+) -> frozenset[str]:
+    """Return whom of ``people`` the actor accompanies."""
+    asked = {**asked_by(session, actor, today=today), "people": sorted(people)}
+    return frozenset(session.scalars(_AMONG, asked))
+
+
+def check_accompanies(session: Session, actor: Actor, person: str, *, today: date) -> None:
+    """Refuse an actor who does not accompany a person.
+
+    Raises
+    ------
+    NotYours
+        They do not, or nobody of this pseudonym is known.
+    """
+    if person not in accompanied_among(session, actor, (person,), today=today):
+        raise NotYours(f"{actor.login} does not accompany this person.")
