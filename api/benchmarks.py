@@ -22,6 +22,10 @@ FULL_PERSONS = 100_000
 FULL_ROWS = 1_000_000
 TRAINED_PERSONS = 4_000
 STUDY_PERSONS = 2_000
+EDUCATORS = 200
+SITUATIONS = 100_000
+SECONDS = 25
+"""How long the queue is asked for at the rate that is quoted."""
 AUDITED_TABLES = 1_000
 """Tables drawn from every truth: a rate of 5% is then known to about 1.4 points."""
 
@@ -141,6 +145,20 @@ def _pipeline(effort: Effort) -> Mapping[str, Any]:
     return {**asdict(result), "ours": result.ours, "peer": None, "ratio": None}
 
 
+def _queue(effort: Effort) -> Mapping[str, Any]:
+    from api.queue_bench import bench_queue  # noqa: PLC0415 - the web server only where needed
+
+    with tempfile.TemporaryDirectory() as scratch:
+        return bench_queue(
+            Path(scratch),
+            educators=effort.of(EDUCATORS),
+            situations=effort.of(SITUATIONS),
+            seconds=effort.of(SECONDS),
+            seed=effort.seed,
+            progress=effort.progress,
+        )
+
+
 BENCHMARKS: dict[str, Callable[[Effort], Mapping[str, Any]]] = {
     "features": _features,
     "contract": _contract,
@@ -148,5 +166,6 @@ BENCHMARKS: dict[str, Callable[[Effort], Mapping[str, Any]]] = {
     "train": _train,
     "audit": _audit,
     "pipeline": _pipeline,
+    "queue": _queue,
 }
 """By the name that ``rebond bench NAME`` takes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.benchmarks import BENCHMARKS
+from api.queue_bench import highest_rate
 from tests.conftest import rebond
 
 PEERS = Path(sys.prefix) / "peers" / "bin" / "python"
@@ -84,3 +85,18 @@ def test_the_audit_is_timed_beside_metric_frame_and_asked_how_often_it_is_right(
     rates = rebond("bench", "audit", "--power", "--scale", "0.003").out["audit"]
     assert rates["detection"]["audits"] == 3 and rates["coverage"]["promised"] == [0.93, 0.97]
     assert rebond("bench", "train", "--power").status == 1
+
+
+def test_the_queue_is_served_and_asked_for_by_a_process_apart() -> None:
+    ran = rebond("bench", "queue", "--scale", "0.02")
+    assert ran.status == 0, ran.err
+    figures = ran.out["queue"]
+    assert figures["errors"] == 0 and figures["requests"] == 50
+    assert figures["educators"] == 4 and figures["situations"] == 2000
+    assert 0 < figures["p50"] <= figures["ours"] <= figures["p99"]
+    assert figures["peer"] > 0 and figures["acts_p95"] > 0 and figures["ratio"] is None
+
+
+def test_the_highest_rate_is_found_by_doubling_and_halving() -> None:
+    assert 117 <= highest_rate(lambda rate: rate <= 130) <= 130
+    assert highest_rate(lambda rate: False) == 0
