@@ -264,9 +264,11 @@ def test_nothing_recorded_from_an_origin_on_changes_what_is_fitted_there(
     before = UNCHANGED[id(kind)]
     number = data.draw(st.integers(0, len(before) - 1))
     moment = pd.Timestamp(before[number].split.origin)
-    found = {
-        study.split.origin: study for study in laid_out(kind, data.draw(later_records(moment)))
-    }
+    try:
+        after = laid_out(kind, data.draw(later_records(moment)))
+    except OneClass:
+        return  # what was learnt later leaves the test itself nothing to be measured by
+    found = {study.split.origin: study for study in after}
     for study in before[: number + 1]:
         # An origin is left out if what was learnt later leaves it nothing to be measured by.
         if study.split.origin in found:
