@@ -152,8 +152,8 @@ def digest_text(waiting: Waiting, *, today: date, service: str, danger: Danger) 
             "",
             *lines,
             "",
-            f"Pour la voir, ouvrez {service} comme d'habitude : ce message ne contient ni lien ni "
-            "rien sur une personne.",
+            f"Pour voir la file, ouvrez {service} comme d'habitude : ce message ne contient "
+            "ni lien ni rien sur une personne.",
             "",
             "Personne ne surveille cette file en continu.",
             f"Danger ou urgence ? N'attendez pas : {numbers}{near}.",

@@ -259,8 +259,10 @@ def _read(file: Path) -> Iterator[tuple[int, Row | None]]:
     ExtractUnreadable
         Missing, of another kind, or damaged.
     """
+    if not file.is_file():
+        raise ExtractUnreadable(f"There is no file {file}: name an extract that is there.")
     reader = _READERS.get(file.suffix.lower())
-    if reader is None or not file.is_file():
+    if reader is None:
         raise ExtractUnreadable(
             f"{file.name} is not a file ending in {', '.join(_READERS)}: name such an extract."
         )

@@ -208,8 +208,8 @@ def _check_fresh(home: Home, session: Session, day: date) -> None:
     newest = max(queue.scored_dates(session), default=None)
     if newest is not None and day <= newest:
         raise AlreadyScored(
-            f"{newest} was scored before, so the places of {day} are given: import a later "
-            "extract first."
+            f"{day} or a later date was scored before, so the places of every date up to {newest} "
+            "are given: import a later extract first."
         )
     if day + timedelta(days=home.settings.signal_days) < home.today():
         raise SignalsExpired(

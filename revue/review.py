@@ -31,6 +31,7 @@ from revue.records import (
     Contact,
     DecisionKind,
     Opinion,
+    Outcome,
     Part,
     SignalView,
     SituationKind,
@@ -47,6 +48,7 @@ from revue.situations import (
     is_stopped,
     kinds_open_to,
     move,
+    newest_contestation,
     newest_decision,
     page_as,
     page_of,
@@ -432,6 +434,8 @@ def follow_up(
 ) -> SituationPage:
     """Write down what the person said and what became of it; again, as often as needed.
 
+    The same words of the same person within a minute are one follow-up: a button pressed twice.
+
     Raises
     ------
     NoSuchSituation, Forbidden, ActOutOfOrder
@@ -449,6 +453,8 @@ def follow_up(
     if answer is None and not told:
         raise NothingTold("write what became of it, in a sentence.")
     day = _check_day(again_on, today, needed=False)
+    if _told_just_now(session, row.id, (account_of(actor), answer, told, day), now):
+        return page_of(session, actor, situation_id, now=now, today=today)
     session.add(
         schema.FollowUp(
             situation_id=row.id,
@@ -657,9 +663,11 @@ def _check_shown(session: Session, seen: Seen, today: date) -> None:
         raise SignalExpired(
             f"this was valid until {row.valid_until.isoformat()}; it is not shown any more."
         )
-    if row.state is State.CONTESTED:
+    contested = newest_contestation(session, row.id)  # danger closes; the answer is owed still
+    if contested is not None and contested.outcome is None:
         raise SignalPaused("the person contests this situation; its signal waits for the answer.")
-    if row.state is State.WITHDRAWN:
+    upheld = contested is not None and contested.outcome is Outcome.UPHELD
+    if upheld or row.state is State.WITHDRAWN:
         raise SignalExpired("this situation was withdrawn; its signal is not shown any more.")
 
 
@@ -669,6 +677,21 @@ def _signal(session: Session, row: schema.Situation) -> SignalView:
         situation_id=row.id,
         kind=row.kind,
         signal=Signal.from_json(signal.content) if signal else None,
+    )
+
+
+def _told_just_now(
+    session: Session, situation_id: str, told: tuple[object, ...], now: datetime
+) -> bool:
+    newest = session.scalars(
+        select(schema.FollowUp)
+        .where(schema.FollowUp.situation_id == situation_id)
+        .order_by(schema.FollowUp.number.desc())
+    ).first()
+    return (
+        newest is not None
+        and told == (newest.user_id, newest.answer, newest.became, newest.again_on)
+        and now - newest.at < timedelta(minutes=1)
     )
 
 

@@ -291,7 +291,7 @@ def page_as(
         # A colleague's view is not read before one's own (S2).
         second_look=None if reader or look is None else _told_look(session, look, own is not None),
         follow_ups=() if reader else _follow_ups(session, row.id),
-        contestation=None if reader else _contestation(session, row.id),
+        contestation=None if reader else newest_contestation(session, row.id),
         observations=observations_of(session, row.person, today=today),
         stopped=stopped,
     )
@@ -372,7 +372,8 @@ def _follow_ups(session: Session, situation_id: str) -> tuple[FollowUp, ...]:
     )
 
 
-def _contestation(session: Session, situation_id: str) -> Contestation | None:
+def newest_contestation(session: Session, situation_id: str) -> Contestation | None:
+    """Return the contestation that was written down last, answered or not."""
     newest = session.scalars(_CONTESTATIONS, {"situation": situation_id}).first()
     return None if newest is None else contestation_of(session, newest)
 

@@ -90,7 +90,7 @@ def assign(
 def handled_elsewhere(
     session: Session, actor: Actor, situation_id: str, *, now: datetime, today: date
 ) -> None:
-    """Close a situation that nobody accompanies yet: danger waits for no assignment (S33).
+    """Close a situation that nobody accompanies, in every state: danger waits for nobody (S33).
 
     Raises
     ------
@@ -99,7 +99,7 @@ def handled_elsewhere(
     """
     check_allowed(actor, Permission.ASSIGN)
     row = session.get(schema.Situation, situation_id)
-    if row is None or row.team != _team(actor) or row.state is not State.TO_ASSIGN:
+    if row is None or row.team != _team(actor) or row.referent or row.assigned_to:
         raise NoSuchSituation(f"nothing waits to be assigned under {situation_id!r}.")
     after = check_step(state_on(row.state, row.valid_until, today), Act.HANDLED_ELSEWHERE)
     move(session, actor, row, after, "handled_elsewhere", {}, now=now)

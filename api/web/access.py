@@ -27,7 +27,7 @@ from revue.records import Actor, WebSession
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 CSRF_HEADER = "X-CSRF-Token"
 LOGIN_COOKIE = "rebond_login"
-TEXTS = ("why", "reason", "words", "became", "contest_words", "answer")
+TEXTS = ("why", "reason", "words", "became", "contest_words", "answer", "text")
 """The fields in which people write sentences, none of which may be lost."""
 
 

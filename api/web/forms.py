@@ -112,14 +112,16 @@ class TypedDecision:
         )
 
     @classmethod
-    def of(cls, decision: Decision) -> TypedDecision:
-        """Return a decision as its form shows it, to keep or to change."""
+    def of(cls, decision: Decision, today: date) -> TypedDecision:
+        """Return a decision as its form shows it, to keep or to change, with a day to come."""
+        day = None if decision.kind is DecisionKind.TEAM else decision.again_on  # the meeting's
         return cls(
             kind=decision.kind.value,
             offers=decision.offers,
             reason=decision.reason,
             informed=decision.informed,
             words=decision.words,
+            again_on="" if day is None or day < today else day.isoformat(),
             contact=decision.contact.value if decision.contact else "",
             safe_contact=decision.safe_contact,
         )
@@ -198,7 +200,10 @@ class TypedDay:
 
 @dataclass(frozen=True)
 class TypedContest:
-    """The person's own words against a situation, as typed; never stripped or corrected."""
+    """The person's own words against a situation, as typed; never stripped or corrected.
+
+    But for a NUL, which nobody types.
+    """
 
     contest_words: str = ""
 
@@ -206,7 +211,7 @@ class TypedContest:
     def read(cls, fields: FormData) -> TypedContest:
         """Read the field."""
         value = fields.get("contest_words", "")
-        return cls(value if isinstance(value, str) else "")
+        return cls(value.replace("\0", "") if isinstance(value, str) else "")
 
     def checked(self) -> str:
         """Return the words.
@@ -238,8 +243,10 @@ class TypedAbsence:
 
         Raises
         ------
-        DayMissing, UnreadableDate
+        MissingChoice, DayMissing, UnreadableDate
         """
+        if not self.login:
+            raise MissingChoice("login", "login is empty; say who is away.")
         return {
             "login": self.login,
             "first_on": required_date("first_on", self.first_on),

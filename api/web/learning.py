@@ -43,7 +43,7 @@ SEEN_BY = (
     (
         "La ou le collègue d'un second regard",
         "Les faits de cette situation, le temps du second regard.",
-        "Votre avis, avant d'avoir donné le sien.",
+        "Votre avis, le signal, votre décision.",
     ),
     (
         "La ou le responsable d'équipe",

@@ -28,7 +28,7 @@ LISTS: Mapping[str, str] = MappingProxyType(
     {
         "now": "Attendent votre regard",
         "mine": "Prises par vous",
-        "free": "Prises par personne",
+        "free": "Que personne n'a prises",
         "due": "Dues cette semaine",
         "put_off": "Reportées",
         "second_look": "Second regard",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -412,7 +413,7 @@ def _show(
         answers=tuple(Answer),
         codes=OBSERVATIONS,
         today=today,
-        typed=_filled(page, telling.typed),
+        typed=_filled(page, telling.typed, today),
         unkept=_unkept(page, telling.typed),
         fault=telling.fault,
         hints={field: found for field, found in (telling.hints or {}).items() if found},
@@ -430,13 +431,13 @@ def _near(found: tuple[LocalService, ...]) -> dict[str, tuple[LocalService, ...]
     }
 
 
-def _filled(page: SituationPage, typed: Typed | None) -> dict[str, Any]:
+def _filled(page: SituationPage, typed: Typed | None, today: date) -> dict[str, Any]:
     """Fill every form: with what was typed, else with the decision to confirm, else empty."""
     filled: dict[str, Any] = {}
     for form in (TypedView, TypedDecision, TypedFollowUp, TypedDay, TypedContest):
         filled |= asdict(form())
     if page.decisions and page.decision is not None:
-        filled |= asdict(TypedDecision.of(page.decision))
+        filled |= asdict(TypedDecision.of(page.decision, today))
     return filled | (asdict(typed) if typed is not None else {})
 
 

@@ -521,6 +521,21 @@ def test_hints_are_shown_once_and_stop_nobody(house, claire, field):
     assert text in page(claire, f"/situations/{id}")
 
 
+def test_a_proposed_wording_outlives_an_ended_session(house):
+    typed = {"csrf": "old", "text": "appel du service resté sans suite", "reason": "Elle blesse."}
+    refused = house.client().post("/committee/wordings", data=typed)
+    assert refused.status_code == 401
+    assert typed["text"] in read(refused) and typed["reason"] in read(refused)
+
+
+def test_a_contestation_of_nothing_but_nul_says_nothing(house, claire):
+    at = f"/situations/{house.ids['signal']}/contest"
+    assert post(claire, at, contest_words="\0").status_code == 422
+    assert post(claire, at, contest_words=" \0Non. ").status_code == 303
+    program = claire.get(f"/api/v1/situations/{house.ids['signal']}").json()
+    assert program["contestation"]["words"] == " Non. "
+
+
 def test_the_persons_own_words_are_never_read_over(house, claire):
     id = house.ids["signal"]
     to_decision(claire, id)
@@ -626,7 +641,8 @@ def test_s02_a_second_reader_is_blind_to_the_first(house, claire, decided):
     canaries = [f"Canari {n}." for n in range(3)]
     to_decision(claire, id, "yes", canaries[0])
     if decided:
-        told = decide(claire, id, "nothing_now", canaries[1], words=canaries[2])
+        more = {"words": canaries[2], "again_on": "2026-12-05"}
+        told = decide(claire, id, "nothing_now", canaries[1], **more)
         assert told.status_code == 303
     else:
         assert post(claire, f"/situations/{id}/second-look").status_code == 303
@@ -666,6 +682,7 @@ def test_s02_a_second_reader_is_blind_to_the_first(house, claire, decided):
     assert ("Confirmer ou changer votre décision" in told) is decided
     if decided:
         assert f">{canaries[1]}</textarea>" in told
+        assert 'name="again_on" value="2026-12-05"' in told
     assert decide(claire, id).status_code == 303
 
 
@@ -827,7 +844,7 @@ def test_the_queue_counts_its_lists(house, claire):
     for title, number in (
         ("Attendent votre regard", 2),
         ("Prises par vous", 1),
-        ("Prises par personne", 1),
+        ("Que personne n'a prises", 1),
         ("Reportées", 1),
         ("Toutes", 3),
     ):

@@ -18,6 +18,7 @@ from revue.permissions import Forbidden
 from revue.reasons import ReasonMissing
 from revue.records import Actor, Outcome, Role, SituationPage, State
 from revue.review import (
+    SignalExpired,
     SignalPaused,
     handled_elsewhere,
     put_off,
@@ -134,6 +135,24 @@ def test_s33_danger_goes_first_and_the_answer_is_owed_all_the_same(session: Sess
         assert page.state is State.HANDLED_ELSEWHERE
         assert page.contestation is not None
         assert page.contestation.answer == "vu"
+
+
+@pytest.mark.safeguard
+def test_s32_danger_does_not_bring_a_contested_signal_back(session: Session) -> None:
+    lea, dpo = educator(session), user(session, "dina", Role.DPO)
+    for outcome in Outcome:
+        id = situation_in_state(session, State.SIGNAL_SEEN, lea, id=outcome, person=outcome)
+        say(session, lea, id)
+        handled_elsewhere(session, lea, id, **THEN)
+        for show in (read_signal, reveal_signal):
+            with pytest.raises(SignalPaused):
+                show(session, lea, id, **THEN)
+        told(session, dpo, id, outcome)
+        if outcome is Outcome.UPHELD:
+            with pytest.raises(SignalExpired):
+                read_signal(session, lea, id, **THEN)
+        else:
+            assert read_signal(session, lea, id, **THEN).situation_id == id
 
 
 def test_the_officer_has_the_longest_due_first_and_nothing_about_the_person(

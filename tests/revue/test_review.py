@@ -126,6 +126,9 @@ def test_the_whole_way(session: Session) -> None:
     page = follow_up(
         session, lea, id, answer=Answer.NOT_NOW, became=" revu ", again_on=None, **THEN
     )
+    page = follow_up(  # the button was pressed twice
+        session, lea, id, answer=Answer.NOT_NOW, became=" revu ", again_on=None, **THEN
+    )
     assert [(told.answer, told.became) for told in page.follow_ups] == [
         (Answer.ACCEPTED, ""),
         (Answer.NOT_NOW, "revu"),

@@ -12,7 +12,7 @@ from revue.records import Actor, Role, SituationKind, State
 from revue.review import follow_up
 from revue.situations import NoSuchSituation
 from revue.states import ActOutOfOrder
-from revue.team import assign, team_page
+from revue.team import assign, handled_elsewhere, team_page
 from tests.revue.builders import (
     AS_OF,
     CANARY,
@@ -143,3 +143,17 @@ def test_s09_of_ones_own_team_alone(session: Session, lead: Actor) -> None:
             team_page(session, other, today=TODAY)
         with pytest.raises(Forbidden):
             give(session, other, id)
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("state", [State.DECIDED, State.FOLLOWED_UP, State.CONTESTED])
+def test_s33_what_lost_its_referent_is_closed_by_the_lead_in_every_state(
+    session: Session, lead: Actor, state: State
+) -> None:
+    lea = educator(session)
+    id = situation_in_state(session, state, lea)
+    with pytest.raises(NoSuchSituation):
+        handled_elsewhere(session, lead, id, now=NOW, today=TODAY)
+    directory(session, stay("p1", None))
+    handled_elsewhere(session, lead, id, now=NOW, today=TODAY)
+    assert session.get_one(schema.Situation, id).state is State.HANDLED_ELSEWHERE
