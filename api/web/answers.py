@@ -82,7 +82,7 @@ def _example(**said: JsonValue) -> ConfigDict:
 
 
 class ErrorAnswer(Answer):
-    """Every refusal: one French sentence, and a name that does not change."""
+    """Every refusal: one sentence in the language asked for, and a name that does not change."""
 
     error: str
     code: str
