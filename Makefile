@@ -4,13 +4,17 @@ PORT ?= 8300
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench messages pictures lock clean
+.PHONY: demo test lint safeguards bench messages pictures lock clean
 
 demo: $(VENV)/.demo
 	$(BIN)/rebond demo --port $(PORT)
 
 test: $(VENV)/.dev $(VENV)/.spark lint
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The attacks on the 36 safeguards alone; /safeguards shows when all of them passed.
+safeguards: $(VENV)/.dev
+	$(BIN)/pytest -m safeguard -n 2 --dist loadfile
 
 bench: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/rebond bench --peers $(VENV)/peers/bin/python
@@ -66,7 +70,7 @@ lock:
 	echo hatchling | $(COMPILE) pyproject.toml - --extra train -o requirements.lock
 	echo hatchling | $(COMPILE) pyproject.toml - --extra train --extra dev -o requirements-dev.lock
 	echo 'pyspark>=4.1' | $(COMPILE) - -o requirements-spark.lock
-	printf 'featuretools>=1.31\ninterpret-core>=0.7\nlightgbm>=4.6\npandas<3\npyarrow\n' | $(COMPILE) - -o requirements-peers.lock
+	printf 'featuretools>=1.31\ninterpret-core>=0.7\nlightgbm>=4.6\npandas<3\npyarrow\npymerkle\n' | $(COMPILE) - -o requirements-peers.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

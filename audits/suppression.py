@@ -1,7 +1,13 @@
 """Statistical secrecy: which counts may be written down.
 
 A count of fewer than k persons is withheld. So is every further count without which the
-first could be computed back, from the total or from the tables of other attributes.
+first could be computed back, from the total or from the tables of other attributes: exactly,
+by linear algebra, or nearly, by linear programming, for no cell holds fewer than no persons.
+
+References
+----------
+Willenborg and de Waal, "Elements of Statistical Disclosure Control" (2001), chapter 5: the
+feasibility interval of a withheld cell.
 """
 
 from __future__ import annotations
@@ -36,7 +42,8 @@ def withheld(
     Starting from the small ones, one more count is withheld at a time while a withheld one is
     a linear combination of what is shown, or while the withheld ones of a table hold fewer
     than k persons together. It is the one of the same table that leaves the fewest that can
-    be computed back, and of these the smallest.
+    be computed back, and of these the smallest. Then one more at a time while what is shown
+    bounds a small one to less than :data:`BASE` between its least and its most.
 
     Parameters
     ----------
@@ -54,6 +61,60 @@ def withheld(
     numpy.ndarray
         (C,) true where the count must not be shown.
     """
+    hidden = _beyond_algebra(counts, small, made_of, table)
+    narrow = small.copy()
+    while (narrow := _narrow(counts, narrow, hidden, made_of, table)).any():
+        one = int(np.flatnonzero(narrow)[0])
+        near = np.flatnonzero(
+            ~hidden & ((made_of @ made_of[one]) > 0) | ~hidden & (table == table[one])
+        )
+        if not len(near):
+            narrow[one] = False
+            continue
+        # Of its own table first, then of those that cross it; the smallest tells least.
+        order = np.lexsort((counts[near], table[near] != table[one]))
+        hidden[near[order[0]]] = True
+        hidden = _beyond_algebra(counts, hidden, made_of, table)
+    return hidden
+
+
+def _narrow(
+    counts: npt.NDArray[np.int64],
+    asked: npt.NDArray[np.bool_],
+    hidden: npt.NDArray[np.bool_],
+    made_of: Floats,
+    table: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """Say which of the asked counts what is shown leaves less than :data:`BASE` apart, (C,).
+
+    An attacker knows the total and that nothing is below zero. Figures that contradict one
+    another, of persons who are in several groups, bound nothing.
+    """
+    if not asked.any():
+        return asked
+    # Loaded only where something is withheld.
+    from scipy.optimize import linprog  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    known = np.vstack([made_of[~hidden], np.ones(made_of.shape[1])])
+    numbers = np.append(counts[~hidden], counts[table == table[0]].sum())
+    narrow = asked.copy()
+    for one in np.flatnonzero(asked):
+        ends = [
+            linprog(sign * made_of[one], A_eq=known, b_eq=numbers, bounds=(0, None))
+            for sign in (1, -1)
+        ]
+        found = [end.fun for end in ends if end.fun is not None]
+        narrow[one] = len(found) == len(ends) and -found[1] - found[0] < BASE - _ROUNDING
+    return narrow
+
+
+def _beyond_algebra(
+    counts: npt.NDArray[np.int64],
+    small: npt.NDArray[np.bool_],
+    made_of: Floats,
+    table: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """Choose the counts to withhold so that none is a linear combination of what is shown."""
     hidden = small.copy()
     if not hidden.any():
         return hidden

@@ -11,6 +11,7 @@ from audits.records import AuditResult, plain
 from audits.report.composing import compose
 from audits.report.context import AuditContext
 from audits.report.html import as_html
+from audits.singling_out import check_singling_out
 from audits.surroundings import Surroundings
 from features.phrases import Language
 
@@ -58,7 +59,20 @@ def write_report(
 def as_json(
     result: AuditResult, context: AuditContext, surroundings: Surroundings, *, written_on: date
 ) -> str:
-    """Write what machines read, as :func:`audits.report.schema.schema` describes it."""
+    """Write what machines read, as :func:`audits.report.schema.schema` describes it.
+
+    Raises
+    ------
+    audits.singling_out.SinglesOut
+        A group of fewer than k persons was not withheld.
+    """
+    groups = [
+        {"attribute": finding.attribute, "metric": finding.metric, **plain(group)}
+        for finding in result.findings
+        for group in finding.groups
+    ]
+    for counted in ("n", "positives"):
+        check_singling_out(groups, ("attribute", "metric", "value"), persons=counted)
     whole = {
         **result.as_dict(),
         "written_on": written_on.isoformat(),

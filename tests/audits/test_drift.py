@@ -100,6 +100,7 @@ def test_two_lines_of_one_column_are_one_feature_with_the_edges_of_both() -> Non
     assert shift.psi == round(stability_index(np.array([20, 20, 40]), np.array([20, 40, 20])), 2)
 
 
+@pytest.mark.safeguard
 def test_s21_few_persons_have_no_drift_and_few_cases_no_base_rate() -> None:
     few, many = np.zeros((10, 1)), np.zeros((40, 1))
     assert find_drift(lines(1), rows(few), rows(many)) is None  # type: ignore[arg-type]

@@ -196,13 +196,15 @@ def verdicts(positives: list[int], recalls: list[float], audits: int) -> Counter
 # that the method promises (5%, 80%, 80%) each would break about once in a thousand.
 
 
-def test_equality_with_small_groups_is_rarely_failed_and_never_passed() -> None:
+@pytest.mark.safeguard
+def test_s11_equality_with_small_groups_is_rarely_failed_and_never_passed() -> None:
     answers = verdicts([400, 200, 100, 50, 20, 10], [0.5] * 6, audits=24)
     assert answers[Verdict.FAIL] <= 5
     assert answers[Verdict.PASS] == 0
 
 
-def test_a_true_gap_of_fifteen_points_mostly_fails_and_never_passes() -> None:
+@pytest.mark.safeguard
+def test_s11_a_true_gap_of_fifteen_points_mostly_fails_and_never_passes() -> None:
     answers = verdicts([200, 200], [0.5, 0.35], audits=24)
     assert answers[Verdict.FAIL] >= 13
     assert answers[Verdict.PASS] <= 1
@@ -214,7 +216,8 @@ def test_equality_of_large_groups_mostly_passes() -> None:
     assert answers[Verdict.FAIL] <= 2
 
 
-def test_a_model_that_finds_nobody_in_small_groups_is_not_called_fair() -> None:
+@pytest.mark.safeguard
+def test_s11_a_model_that_finds_nobody_in_small_groups_is_not_called_fair() -> None:
     table = people([30, 30], [0.0, 0.0], rng=np.random.default_rng(0))
     recall = finding(assess(table, attributes=["groupe"], replicates=200).result, "recall")
     assert recall.verdict is Verdict.CANNOT_ASSESS
@@ -223,7 +226,8 @@ def test_a_model_that_finds_nobody_in_small_groups_is_not_called_fair() -> None:
     assert recall.gap_high == pytest.approx(0.116, abs=0.01)
 
 
-def test_a_group_too_small_to_compare_keeps_its_attribute_from_passing() -> None:
+@pytest.mark.safeguard
+def test_s11_a_group_too_small_to_compare_keeps_its_attribute_from_passing() -> None:
     rng = np.random.default_rng(3)
     fair = people([1500, 1500], [0.5, 0.5], rng=rng)
     assert audit_predictions(fair, attributes=["groupe"]).verdict is Verdict.PASS

@@ -441,6 +441,7 @@ def test_s21_linear_programming_finds_no_small_count(
             assert not attacker.found(target), (unit, names)
 
 
+@pytest.mark.safeguard
 def test_s21_the_attack_works_where_the_other_groups_are_told() -> None:
     situations, attributes, people = service(1, 400, 30, 0.9)
     attacker = Attacker(human_side(situations, attributes, people, k=K), situations, attributes)

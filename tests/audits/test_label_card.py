@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,6 +90,7 @@ def test_without_a_second_date_there_is_no_delay() -> None:
     assert (card.median_days, card.late_share, card.groups) == (None, None, ())
 
 
+@pytest.mark.safeguard
 def test_s21_nothing_is_told_of_the_delays_of_a_few() -> None:
     many, few = delays(20, 20, "a"), delays(10, 0, "b")
     told = answer("groupe", {"a": (80, 40), "b": (60, 11)})
@@ -103,6 +105,7 @@ def test_s21_nothing_is_told_of_the_delays_of_a_few() -> None:
     assert (card.median_days, card.late_share) == (None, None)
 
 
+@pytest.mark.safeguard
 def test_s21_the_data_sheet_withholds_what_the_audit_withholds() -> None:
     rows = cohort(np.arange(100), np.zeros(100), np.zeros(100, np.int64))
 

@@ -37,7 +37,8 @@ def households(persons: int = PERSONS) -> tuple[np.ndarray, np.ndarray]:
     return number, number % 8
 
 
-def test_a_planted_proxy_is_found_and_named() -> None:
+@pytest.mark.safeguard
+def test_s04_a_planted_proxy_is_found_and_named() -> None:
     rng = np.random.default_rng(3)
     groups, values = attributes(rng), noise(rng)
     values[:, 5] = (groups["interprete"] == "oui").to_numpy(float)
@@ -54,7 +55,8 @@ def test_a_planted_proxy_is_found_and_named() -> None:
     assert all(not p.features for p in found if p.attribute == "genre")
 
 
-def test_a_proxy_that_turns_is_found_though_no_order_tells_it() -> None:
+@pytest.mark.safeguard
+def test_s04_a_proxy_that_turns_is_found_though_no_order_tells_it() -> None:
     rng = np.random.default_rng(4)
     values = rng.random((PERSONS, 6))
     middle = pd.DataFrame({"groupe": np.where(np.abs(values[:, 0] - 0.5) < 0.25, "a", "b")})
@@ -100,6 +102,7 @@ def test_the_interval_of_a_difference_is_newcombes() -> None:
     assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
 
 
+@pytest.mark.safeguard
 def test_s21_a_group_of_a_few_has_only_its_name() -> None:
     rng = np.random.default_rng(6)
     groups = pd.DataFrame({"genre": np.where(np.arange(PERSONS) < 29, "rare", "autre")})
@@ -111,6 +114,7 @@ def test_s21_a_group_of_a_few_has_only_its_name() -> None:
     assert find_missing(lines(8), values, groups) == ()
 
 
+@pytest.mark.safeguard
 @settings(max_examples=60, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 80), min_size=2, max_size=5),

@@ -78,6 +78,7 @@ def consistent(shown: list[int | None], of: list[int]) -> list[set[int]]:
     return [{y - x for x, y in steps(g)} for g in range(len(of))]
 
 
+@pytest.mark.safeguard
 @settings(max_examples=60, deadline=None)
 @example([(0, 11, 0, 11), (0, 11, 0, 11)])
 @example([(7, 40, 30, 40), (7, 40, 30, 40)])
@@ -94,6 +95,7 @@ def test_s21_small_cells_stay_ambiguous_to_who_knows_the_rule(
         _attack(groups, cells, first)
 
 
+@pytest.mark.safeguard
 @settings(max_examples=60, deadline=None)
 @example([(0, 11, 0, 11), (40, 40, 40, 40), (12, 12, 12, 12)])
 @given(groups())
@@ -140,6 +142,7 @@ def _attack(
         assert len(left[g]) > 1 or min(listed[g], of[g] - listed[g]) >= K
 
 
+@pytest.mark.safeguard
 def test_s21_how_few_have_no_known_outcome_cannot_be_subtracted() -> None:
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"person": [f"p{i}" for i in range(600)]})
@@ -157,6 +160,7 @@ def test_s21_how_few_have_no_known_outcome_cannot_be_subtracted() -> None:
     assert all(one.persons is None for curve in result.calibration for one in curve.bins)
 
 
+@pytest.mark.safeguard
 def test_s21_how_few_changed_groups_cannot_be_subtracted() -> None:
     table = histories(300, 4, rng=np.random.default_rng(0))
     table.loc[[4, 40], "interprete"] = (
@@ -168,6 +172,7 @@ def test_s21_how_few_changed_groups_cannot_be_subtracted() -> None:
         assert any(group.positives is None for group in one.groups)
 
 
+@pytest.mark.safeguard
 def test_s21_nothing_is_told_of_the_few_in_a_group_who_have_a_score() -> None:
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"person": [f"p{i}" for i in range(400)], "a": ["x", "y"] * 200})
@@ -180,6 +185,7 @@ def test_s21_nothing_is_told_of_the_few_in_a_group_who_have_a_score() -> None:
             assert [group.estimate is None for group in one.groups] == [False, True]
 
 
+@pytest.mark.safeguard
 def test_s21_no_attribute_is_exact_beside_one_that_is_rounded() -> None:
     """The exact groups of one would give the total, and so which way the others were rounded."""
     rng = np.random.default_rng(1)
@@ -200,6 +206,7 @@ def test_s21_no_attribute_is_exact_beside_one_that_is_rounded() -> None:
                 assert end is None or end == round(end, 2)
 
 
+@pytest.mark.safeguard
 def test_s21_no_hidden_count_is_a_combination_of_shown_ones() -> None:
     table = histories(700, 3, rng=np.random.default_rng(5))
     table.loc[table["person"].isin([f"p{i}" for i in range(7)]), "genre"] = "autre"
@@ -226,6 +233,7 @@ def test_s21_no_hidden_count_is_a_combination_of_shown_ones() -> None:
         assert np.abs(left).max() > 1e-6
 
 
+@pytest.mark.safeguard
 def test_s21_four_cells_are_enough_to_protect_one_of_a_crossed_table() -> None:
     """One small cell of a 3 × 2 table: its row and one other row, not everything."""
     counts = np.array([300, 200, 40, 400, 140, 240, 60, 160, 40, 35, 5])
