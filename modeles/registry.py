@@ -12,9 +12,11 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 # Before the import: MLflow starts its telemetry client while it is imported.
@@ -22,9 +24,10 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
 
 import mlflow
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, ViewType
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 EXPERIMENT = "rebond"
 MODEL_NAME = "rebond"
@@ -78,6 +81,42 @@ class Registry:
         """Tag a registered version with what was not known when it was registered."""
         for key, value in tags.items():
             self._client.set_model_version_tag(MODEL_NAME, version, key, value)
+
+    def forget(self, before: datetime, *, keep: Collection[str], dry: bool = False) -> int:
+        """Delete the runs begun before a moment, with their versions and artifacts.
+
+        Parameters
+        ----------
+        before
+            Aware time.
+        keep
+            Versions whose runs stay.
+        dry
+            Only count them.
+
+        Returns
+        -------
+        int
+            How many runs went.
+        """
+        found = self._client.search_model_versions(f"name = '{MODEL_NAME}'")
+        kept = {version.run_id for version in found if version.version in keep}
+        over = f"attributes.start_time < {int(1000 * before.timestamp())}"
+        runs = [
+            run.info
+            for run in self._client.search_runs([self._experiment], over, ViewType.ALL)
+            if run.info.run_id not in kept
+        ]
+        for info in () if dry else runs:
+            for version in found:
+                if version.run_id == info.run_id:
+                    self._client.delete_model_version(MODEL_NAME, version.version)
+            shutil.rmtree(
+                Path(local_file_uri_to_path(info.artifact_uri)).parent, ignore_errors=True
+            )
+            # What deleting a run leaves behind is what `mlflow gc` would take away.
+            self._client._tracking_client.store._hard_delete_run(info.run_id)
+        return len(runs)
 
 
 class Run:
