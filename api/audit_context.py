@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -17,7 +17,7 @@ from audits.report.context import (
     ModelFeature,
     Words,
 )
-from features.catalogue import catalogue
+from features.catalogue import Feature, catalogue
 from features.protocol import Protocol
 from modeles.measures import Listing
 from modeles.table import ModelTable
@@ -40,10 +40,7 @@ def describe_audit(
     measured
         Every candidate of the training under the contract's keys.
     """
-    facts = {
-        feature.name: MeasuredFact(feature.name, Words(feature.title, feature.title_in("en")))
-        for feature in catalogue(protocol)
-    }
+    facts = _facts(catalogue(protocol))
     return AuditContext(
         subject=table.version,
         kind="model",
@@ -57,6 +54,18 @@ def describe_audit(
         features=tuple(_features(table, facts)),
         facts=tuple(facts.values()),
     )
+
+
+def model_features(table: ModelTable, features: Iterable[Feature]) -> tuple[ModelFeature, ...]:
+    """Return the lines of a table with their words, by the catalogue they were made from."""
+    return tuple(_features(table, _facts(features)))
+
+
+def _facts(features: Iterable[Feature]) -> dict[str, MeasuredFact]:
+    return {
+        feature.name: MeasuredFact(feature.name, Words(feature.title, feature.title_in("en")))
+        for feature in features
+    }
 
 
 def _capacity(protocol: Protocol, listing: Listing) -> ListMeasures:

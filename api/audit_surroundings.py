@@ -128,7 +128,7 @@ def surroundings_of(
 
 
 def _attributes(home: Home, persons: pd.Series[str], names: Sequence[str]) -> pd.DataFrame:
-    return home.sensitive.attributes(persons.tolist(), names).apply(named)
+    return home.sensitive.attributes(persons.tolist(), names, on=home.today()).apply(named)
 
 
 def _read(

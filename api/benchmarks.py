@@ -24,6 +24,7 @@ TRAINED_PERSONS = 4_000
 STUDY_PERSONS = 2_000
 EDUCATORS = 200
 SITUATIONS = 100_000
+FULL_ENTRIES = 1_000_000
 SECONDS = 25
 """How long the queue is asked for at the rate that is quoted."""
 AUDITED_TABLES = 1_000
@@ -145,6 +146,19 @@ def _pipeline(effort: Effort) -> Mapping[str, Any]:
     return {**asdict(result), "ours": result.ours, "peer": None, "ratio": None}
 
 
+def _journal(effort: Effort) -> Mapping[str, Any]:
+    from api.journal_bench import bench_journal  # noqa: PLC0415 - only where needed
+
+    with tempfile.TemporaryDirectory() as scratch:
+        return bench_journal(
+            Path(scratch),
+            entries=effort.of(FULL_ENTRIES),
+            seed=effort.seed,
+            peers=effort.peers,
+            progress=effort.progress,
+        )
+
+
 def _queue(effort: Effort) -> Mapping[str, Any]:
     from api.queue_bench import bench_queue  # noqa: PLC0415 - the web server only where needed
 
@@ -167,5 +181,6 @@ BENCHMARKS: dict[str, Callable[[Effort], Mapping[str, Any]]] = {
     "audit": _audit,
     "pipeline": _pipeline,
     "queue": _queue,
+    "journal": _journal,
 }
 """By the name that ``rebond bench NAME`` takes."""

@@ -21,14 +21,23 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.audit_text import audit_text, next_steps, person_advice
+from api.authority import ask_signer
+from api.backup_commands import backup, restore
 from api.cli_output import JsonOption, Output, command_line_actor, home_of
 from api.directory_commands import services_app
-from api.home import create_home, open_home, system_clock, upgrade_home
+from api.dpia_commands import dpia_app, model_document
+from api.home import create_home, system_clock
+from api.journal_commands import journal_app
+from api.keys_commands import keys_app
+from api.opening import open_home, upgrade_home
+from api.purge_commands import purge
+from api.rights_commands import rights_app
 from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
+from api.user_commands import user_app
 from features.catalogue import first_wordings
 from features.errors import RebondError
-from revue import accounts, committee, journal, wordings
-from revue.records import ModelState, Role, Wording
+from revue import accounts, committee, wordings
+from revue.records import ModelState, Wording
 
 WrongUsage: type[Exception] = typer.BadParameter.__mro__[1]
 """What Typer raises for wrong usage; the class has no public name of its own."""
@@ -45,15 +54,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-user_app = typer.Typer(help="Accounts.", no_args_is_help=True)
 model_app = typer.Typer(help="Model tables.", no_args_is_help=True)
 wording_app = typer.Typer(help="How features are said, apart from the model.", no_args_is_help=True)
-journal_app = typer.Typer(help="The log that cannot be edited.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(model_app, name="model")
 app.add_typer(wording_app, name="wording")
 app.add_typer(journal_app, name="journal")
 app.add_typer(services_app, name="services")
+app.add_typer(rights_app, name="rights")
+app.add_typer(keys_app, name="keys")
+app.add_typer(dpia_app, name="dpia")
+model_app.command("document")(model_document)
 
 
 class EngineName(StrEnum):
@@ -489,7 +500,8 @@ def approve(
 ) -> None:
     """Approve a model as one committee member; two are needed.
 
-    A waiver ends, with waiver_days of the settings at the latest; then both vote again.
+    In production it asks for that member's password, as every vote does. A waiver ends, with
+    waiver_days of the settings at the latest; then both vote again.
     """
     from api import gate  # noqa: PLC0415 - numpy only where needed
 
@@ -497,6 +509,7 @@ def approve(
         raise typer.BadParameter("--waive-days goes with --waive-unassessed; give both.")
     home = home_of(context)
     gate.check_promotable(home, version)
+    signer = ask_signer(home, by)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
         state = gate.approve(
@@ -507,6 +520,7 @@ def approve(
             reason=reason,
             waive=waive_unassessed,
             waive_days=waive_days,
+            signer=signer,
         )
     _tell_state(version, state, as_json=as_json)
 
@@ -557,6 +571,7 @@ def _vote(
     as_json: bool,
 ) -> None:
     home = home_of(context)
+    signer = ask_signer(home, by)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
         state = act(
@@ -564,6 +579,7 @@ def _vote(
             actor,
             version=version,
             reason=reason,
+            signer=signer,
             today=home.today(),
             now=home.now(),
         )
@@ -605,6 +621,7 @@ def wording_propose(
 ) -> None:
     """Propose other words for a feature group as one committee member; two are needed."""
     home = home_of(context)
+    ask_signer(home, by)
     with home.transaction() as session:
         proposed = wordings.propose(
             session,
@@ -624,6 +641,7 @@ def wording_confirm(
 ) -> None:
     """Confirm another member's wording: every page reads it from now on."""
     home = home_of(context)
+    ask_signer(home, by)
     with home.transaction() as session:
         actor = accounts.actor_for(session, by)
         confirmed = wordings.confirm(session, actor, version=version, now=home.now())
@@ -707,53 +725,6 @@ def digest(
     Output(as_json=as_json).done(asdict(made), "\n".join(lines))
 
 
-@user_app.command("add")
-def user_add(
-    context: typer.Context,
-    login: str,
-    role: Annotated[str, typer.Option("--role", help=", ".join(Role))],
-    team: Annotated[str | None, typer.Option("--team")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Add an account and print its one-time password."""
-    if role not in list(Role):
-        raise typer.BadParameter(f"{role!r} is not one of {', '.join(Role)}.")
-    home = home_of(context)
-    with home.transaction() as session:
-        password = accounts.create_user(
-            session,
-            login=login,
-            role=Role(role),
-            team=team,
-            by=command_line_actor(),
-            now=home.now(),
-        )
-    Output(as_json=as_json).done(
-        {"login": login, "password": password},
-        f"{login} can sign in with {password}\nIt is shown once; pass it on by a safe way.",
-    )
-
-
-@journal_app.command("verify")
-def journal_verify(
-    context: typer.Context,
-    checkpoint: Annotated[Path | None, typer.Option("--checkpoint")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check the whole log, and that it continues an earlier checkpoint."""
-    home = home_of(context)
-    earlier = checkpoint.read_text(encoding="utf-8") if checkpoint else None
-    with home.transaction() as session:
-        found = journal.verify_journal(session, home.keys.verify, earlier=earlier)
-    Output(as_json=as_json).done(
-        asdict(found),
-        f"The log holds: {found.size} entries, root {found.root}"
-        if found.ok
-        else f"The log does not hold: {found.fault}",
-    )
-    raise typer.Exit(0 if found.ok else 1)
-
-
 @app.command()
 def serve(
     context: typer.Context,
@@ -770,6 +741,11 @@ def serve(
         Output(as_json=as_json).done({"url": url}, f"Serving on {url}; stop with Ctrl-C.")
         sys.stdout.flush()
         serve_home(home, listening)
+
+
+app.command()(backup)
+app.command()(restore)
+app.command()(purge)
 
 
 @app.command()

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from api.home import Home, open_home
+from api.home import Home
+from api.opening import open_home
 from api.settings import keys_folder
 from revue.records import Actor
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api import gate
-from api.home import Home, HomeExists, create_home, open_home
+from api.home import Home, HomeExists, create_home
 from api.imports import import_folder
-from api.settings import SIMULATED_UNTIL, Settings
+from api.settings import SIMULATED_UNTIL, Settings, read_settings
 from api.situations import score_situations
 from api.studies import audit_model, train_models
 from features.errors import RebondError
@@ -140,7 +140,7 @@ def _accounts(home: Home) -> tuple[DemoAccount, ...]:
 def _in_place_of_an_earlier(folder: Path, keys: Path) -> Iterator[None]:
     """Put an earlier demonstration aside, and back if the new one does not come to stand."""
     found = folder.exists() and any(folder.iterdir())
-    if found and not _is_demonstration(folder, keys):
+    if found and not _is_demonstration(folder):
         raise HomeExists(
             f"{folder} holds something that is not a demonstration; choose another --home."
         )
@@ -163,6 +163,6 @@ def _in_place_of_an_earlier(folder: Path, keys: Path) -> Iterator[None]:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _is_demonstration(folder: Path, keys: Path) -> bool:
+def _is_demonstration(folder: Path) -> bool:
     settings = folder / "settings.toml"
-    return settings.is_file() and open_home(folder, keys).settings.demonstration
+    return settings.is_file() and read_settings(settings).demonstration

@@ -240,7 +240,7 @@ def _waiting(session: Session, *, now: datetime, today: date) -> dict[str, Waiti
     away = stand_ins(session, today)
     found = {}
     for user in accounts.users(session):
-        if user.login in away:
+        if user.login in away or user.closed_at is not None:
             continue
         actor = accounts.actor_for(session, user.login)
         if user.role is Role.EDUCATOR:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from api.home import Home
+from api.home import FORMER_MODELS, Home
+from api.scope import check_legal, scope_of
 from audits.report.writing import FINDINGS, report_hash
 from features.errors import RebondError
 from features.protocol import Protocol
+from features.store import EmptyStore
 from modeles.table import ModelTable, read_table
-from revue import committee
+from revue import accounts, assessments, committee, schema
+from revue.assessments import Assessment, Signs
 from revue.committee import AuditOutdated, NotPromoted
 from revue.records import Actor, ModelFingerprint, ModelState
+from revue.signing import Signer
 
 MEASURES = "measures.json"
 """Beside each table: how it and everything it was compared with did."""
 
 
-class AssessmentMissing(RebondError):
-    """A production home trains and scores only under a signed impact assessment (S10)."""
+class OwnSignatureMissing(RebondError):
+    """A production home takes a signature with the member's own key only."""
 
 
 class NotAVersion(RebondError):
@@ -39,6 +45,10 @@ class OtherVersion(RebondError):
 
 class NotPromotable(RebondError):
     """The model does not beat every naive rule, so nobody votes on it."""
+
+
+class FormerKeys(RebondError):
+    """The model was trained under pseudonyms that are no more."""
 
 
 class OtherProtocol(RebondError):
@@ -127,6 +137,7 @@ def approve(
     reason: str,
     waive: bool,
     waive_days: int | None = None,
+    signer: Signer | None = None,
 ) -> ModelState:
     """Cast one member's approval of what was registered and audited, if that lies there now.
 
@@ -138,6 +149,8 @@ def approve(
         Accept that some of it could not be assessed.
     waive_days
         For how many days; None for as many as the settings allow.
+    signer
+        The member's signing key, which a production home asks for.
 
     Raises
     ------
@@ -160,6 +173,7 @@ def approve(
         most_days=most_days,
         today=home.today(),
         now=home.now(),
+        signer=signer,
     )
 
 
@@ -203,11 +217,114 @@ def check_promotable(home: Home, version: str) -> None:
 
 
 def check_assessment(home: Home) -> None:
-    """Refuse a production home without a signed impact assessment (GDPR article 35, S10)."""
+    """Refuse to train or score in production without a signature over what is in use (S10).
+
+    Raises
+    ------
+    revue.assessments.AssessmentMissing
+        None is signed, or not by a member's own key; something changed since, which the
+        message names; or it was signed too long ago.
+    api.scope.LegalBasisMissing
+        The protocol in use names nobody who answers for it, or no basis (S34).
+    """
+    if not home.settings.production:
+        return
+    if home.store.extracted_on is not None:
+        check_legal(home.store.protocol())
+    with home.transaction() as session:
+        _held_assessment(home, session)
+
+
+def sign_assessment(home: Home, login: str, own: Signs | None) -> AssessmentState:
+    """Sign the assessment of what is in use now.
+
+    Parameters
+    ----------
+    home
+        The home.
+    login
+        A member of the committee, or the data protection officer.
+    own
+        Their own key, unlocked; needed in production.
+
+    Raises
+    ------
+    revue.permissions.Forbidden, revue.accounts.NoSuchUser
+        Not somebody who signs assessments.
+    api.scope.LegalBasisMissing, OwnSignatureMissing
+        In production: nothing that could be signed, or no key to sign with.
+    """
     if home.settings.production:
-        raise AssessmentMissing(
-            "a production home trains and scores only under a signed impact assessment, and none "
-            "is signed here."
+        check_legal(home.store.protocol())
+        if own is None:
+            raise OwnSignatureMissing(
+                f"in production {login} signs with their own key: run `rebond dpia sign --by "
+                f"{login}`, which asks for the password."
+            )
+    with home.transaction() as session:
+        actor = accounts.actor_for(session, login)
+        assessments.sign(session, actor, scope=scope_of(home), own=own, now=home.now())
+        return assessment_state(home, session)
+
+
+@dataclass(frozen=True)
+class AssessmentState:
+    """Whether an impact assessment is signed, for pages: nothing is refused here.
+
+    ``over`` names what it is about, ``until`` is its last day. Where it does not hold,
+    ``problem`` is what training and scoring would be refused with.
+    """
+
+    by: str | None = None
+    at: datetime | None = None
+    until: date | None = None
+    over: tuple[str, ...] = ()
+    problem: RebondError | None = None
+
+
+def assessment_state(home: Home, session: Session) -> AssessmentState:
+    """Say whether an impact assessment of what is in use is signed, by whom and when."""
+    try:
+        signed = _held_assessment(home, session, whole_journal=False)
+    except (assessments.AssessmentMissing, EmptyStore) as error:
+        return AssessmentState(problem=error)
+    until = signed.at.date() + timedelta(days=home.settings.assessment_days)
+    return AssessmentState(signed.by, signed.at, until, tuple(signed.scope))
+
+
+def _held_assessment(home: Home, session: Session, *, whole_journal: bool = True) -> Assessment:
+    signed = assessments.newest(
+        session,
+        home.keys.verify,
+        own_key=home.settings.production,
+        whole_journal=whole_journal,
+    )
+    return assessments.check_holds(
+        signed,
+        {} if signed is None else scope_of(home),
+        days=home.settings.assessment_days,
+        today=home.today(),
+    )
+
+
+def check_same_folds(home: Home, version: str) -> None:
+    """Refuse to measure a model whose households fell into other folds when it was trained.
+
+    A household is judged by a fit that has not seen it, which its pseudonym tells; under the
+    keys of another epoch that would be another fit.
+
+    Raises
+    ------
+    FormerKeys
+        The keys were rotated since.
+    """
+    with home.reading() as session:
+        former = session.get(schema.Mark, FORMER_MODELS)
+        last = 0 if former is None else former.value
+    if int(version) <= last:
+        raise FormerKeys(
+            f"model {version} was trained before the keys were rotated, so it cannot be measured "
+            "again on households it has not seen: train again. What was approved goes on."
         )
 
 

@@ -6,33 +6,41 @@ ask it for what they need; nothing below ``api`` knows there is such a thing as 
 
 from __future__ import annotations
 
+import logging
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import cached_property
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, lru_cache
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.settings import Settings, read_settings, write_settings
 from features.errors import RebondError
-from features.keys import Keyring, create_keys, read_keys
-from features.sensitive import SensitiveStore
-from features.staging import recover
+from features.keys import EPOCH, MASTER, Keyring, create_keys, read_keys
+from features.sensitive import Kept, SensitiveStore
+from features.staging import Staging
 from features.store import EventStore
-from revue import schema
-from revue.database import create_database, open_database, open_readers, upgrade_database
-from revue.journal import record
-from revue.records import Actor
+from revue import journal, schema
+from revue.checkpoints import Checkpoints, LogKey
+from revue.database import PATIENCE, create_database, open_database, open_readers, read_mark
+from revue.standings import FILE as PERSONS_FILE
+from revue.standings import PersonKeys
 
 Clock = Callable[[], datetime]
 
+_LOGGER = logging.getLogger(__name__)
+
 IMPORT = "import"
-UPGRADE = "upgrade"
 """The act under which the journal holds imports."""
+ROTATE = "rotate_keys"
+
+EPOCH_MARK, FORMER_MODELS = "epoch", "former_models"
+"""Marks: the epoch of the keys that named everybody; the last model trained under former keys."""
 
 
 def system_clock() -> datetime:
@@ -40,8 +48,16 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+LOG_KEY = "journal.vkey"
+"""The file of a home that holds the journal's public key."""
+
+
 class NoHome(RebondError):
     """There is no home where the command looked."""
+
+
+class OtherEpoch(RebondError):
+    """The keys in use are of another epoch than the home."""
 
 
 class HomeExists(RebondError):
@@ -76,6 +92,10 @@ class Home:
         """What imports set aside, one CSV an import."""
         return self.folder / "quarantine"
 
+    def restricted(self, key_id: str) -> Path:
+        """Return what is sealed aside of a person whose processing is restricted."""
+        return self.folder / "restricted" / f"{key_id}.sealed"
+
     @property
     def quality(self) -> Path:
         """The quality report of each import, one JSON file and one page."""
@@ -84,6 +104,11 @@ class Home:
     def model_folder(self, version: str) -> Path:
         """Return the folder of one version's signed table."""
         return self.folder / "models" / version
+
+    def newest_version(self) -> int:
+        """Return the number of the newest model trained here; 0 before the first."""
+        versions = [f.name for f in self.folder.glob("models/*") if f.name.isdecimal()]
+        return max(map(int, versions), default=0)
 
     def report_folder(self, version: str) -> Path:
         """Return the folder of one version's audit."""
@@ -94,31 +119,96 @@ class Home:
         """The settings file, read once."""
         return read_settings(self.folder / "settings.toml")
 
-    @cached_property
+    @property
     def keys(self) -> Keyring:
-        """The keyring, read once."""
-        return read_keys(self.keys_folder)
+        """The keyring, as it is now: a home that is served goes on after a rotation.
 
-    @cached_property
+        Raises
+        ------
+        features.keys.KeysUnreadable, features.keys.NotOwnKeys
+            In production never a demonstration's.
+        """
+        files = (self.keys_folder, self.keys_folder / MASTER, self.keys_folder / EPOCH)
+        keys = _keyring(self.keys_folder, *map(_written, files))
+        # Before a home is put back from a backup it has keys and no settings yet.
+        if (self.folder / "settings.toml").is_file() and self.settings.production:
+            keys.check_own()
+        return keys
+
+    @property
+    def person_keys(self) -> PersonKeys:
+        """Each person's own data key, and the register of who may not be processed."""
+        return PersonKeys(self.keys_folder / PERSONS_FILE, self.keys)
+
+    @property
     def store(self) -> EventStore:
-        """The event store."""
-        return EventStore(self.folder / "events")
+        """The event store as it is read today: without those whose time is over (S18).
 
-    @cached_property
+        Outside production a home holds invented or public histories, which are studied whole,
+        however old; there only `rebond purge` takes out whose time is over.
+        """
+        stored = EventStore(self.folder / "events")
+        if not self.settings.production:
+            return stored
+        return replace(stored, kept_from=self.kept_from(self.today()))
+
+    def kept_from(self, today: date) -> date:
+        """Return the day since when a last contact keeps somebody's histories readable."""
+        return today - timedelta(days=self.settings.active_days)
+
+    @property
     def sensitive(self) -> SensitiveStore:
         """The sensitive attributes; only the audit opens it."""
-        return SensitiveStore(self.folder / "sensitive" / "attributes.sealed", self.keys)
+        kept = Kept(self.settings.attributes_days, self.settings.attributes_unused_days)
+        return SensitiveStore(self.folder / "sensitive" / "attributes.sealed", self.keys, kept)
+
+    @cached_property
+    def log_key(self) -> LogKey:
+        """The public key that the journal is checked with."""
+        return LogKey(self.keys.signing.public_key())
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The journal's checkpoints outside the database."""
+        return Checkpoints(self.folder / self.settings.journal.checkpoints, self.log_key)
 
     @cached_property
     def sessions(self) -> sessionmaker[Session]:
         """Sessions on the review database."""
-        return open_database(self.database, self.keys.sign)
+        return open_database(
+            self.database,
+            self.keys.sign,
+            self.today,
+            lambda: self.now().date(),
+            members_sign=self.settings.production,
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """One act, one transaction: committed whole or not at all."""
+        """One act, one transaction: committed whole or not at all.
+
+        Now and then a checkpoint is taken of the journal afterwards. The act is done by then:
+        that no checkpoint could be written stops nobody (S33), is logged, and
+        ``rebond journal verify`` says so.
+        """
+        checkpoints = self.checkpoints  # settings or keys that cannot be read stop the act itself
         with self.sessions.begin() as session:
             yield session
+        if checkpoints.is_due(self.now()):
+            try:
+                self._take_checkpoint()
+            except (OSError, RebondError, SQLAlchemyError, sqlite3.Error) as error:
+                _LOGGER.warning("no checkpoint of the journal could be written: %s", error)
+
+    def _take_checkpoint(self) -> None:
+        with self.reading() as session:
+            held = journal.months(session)
+            text = journal.checkpoint(session, self.log_key) if held else ""
+        if held:
+            self.checkpoints.add(text, held[0], self.now())
+            spoken_of = self.checkpoints.months()
+            gone = [m for m in spoken_of if m < held[-1] and journal.is_expired(m, held[0])]
+            self.checkpoints.forget(gone)
 
     @cached_property
     def readers(self) -> sessionmaker[Session]:
@@ -131,14 +221,50 @@ class Home:
         with self.readers.begin() as session:
             yield session
 
-    def was_imported(self, sealed: str) -> bool:
-        """Say whether an import was committed, by the SHA-256 of what it sealed."""
-        with self.transaction() as session:
-            query = select(schema.Entry.position)
-            found = query.where(schema.Entry.act == IMPORT).where(
-                schema.Entry.subject.endswith(sealed)
-            )
-            return session.scalars(found).first() is not None
+    def check_epoch(self, session: Session, epoch: int | None = None) -> None:
+        """Refuse to write pseudonyms of other keys than those that named everybody here.
+
+        Parameters
+        ----------
+        session
+            In the transaction that will write them.
+        epoch
+            Of the keys they were made with; None: the keys in use.
+
+        Raises
+        ------
+        OtherEpoch
+            The keys are being rotated, or were since.
+        """
+        mark = session.get(schema.Mark, EPOCH_MARK)
+        _check_same_epoch(
+            self.keys.epoch if epoch is None else epoch, None if mark is None else mark.value
+        )
+
+    def check_unmoved(self) -> None:
+        """Refuse a home that other keys named, before anything of it is read.
+
+        Raises
+        ------
+        OtherEpoch
+            The keys in use are of another epoch.
+        """
+        _check_same_epoch(self.keys.epoch, read_mark(self.database, EPOCH_MARK))
+
+    def was_committed(self, sealed: str) -> bool:
+        """Say whether an act on files was committed, by the SHA-256 of the plan it sealed.
+
+        A restore brings its own database, and commits in that one while it still waits.
+        """
+        waiting = Staging(self.folder).files / self.database.name
+        return any(_holds(path, sealed) for path in (self.database, waiting) if path.is_file())
+
+    def close(self) -> None:
+        """Close the review database; who asks for it again opens it anew."""
+        for name in ("sessions", "readers"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.kw["bind"].dispose()
 
     def now(self) -> datetime:
         """Return the time on this home's clock, in UTC."""
@@ -147,7 +273,7 @@ class Home:
     def today(self) -> date:
         """Return the day of this home: the clock in production, else the newest extract's."""
         if not self.settings.production:
-            extracted_on = self.store.extracted_on
+            extracted_on = EventStore(self.folder / "events").extracted_on
             if extracted_on is not None:
                 return extracted_on
         return self.now().date()
@@ -170,12 +296,13 @@ def create_home(
     created = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        create_keys(keys_folder)
+        keys = create_keys(keys_folder, demonstration=settings.demonstration)
         create_database(folder / "review.db")
         write_settings(settings, folder / "settings.toml")
+        publish_log_key(folder, keys)
     except Exception:
         # A half-made home would look like a home: leave the place as it was found.
-        for part in ("review.db", "settings.toml", "keys"):
+        for part in ("review.db", "settings.toml", LOG_KEY, "keys"):
             _remove(folder / part)
         if created:
             folder.rmdir()
@@ -183,44 +310,44 @@ def create_home(
     return Home(folder, keys_folder, clock)
 
 
-def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> Home:
-    """Open an existing home; an import that was killed is finished, or cleared away.
-
-    Raises
-    ------
-    NoHome
-        Nothing was made there.
-    """
-    if not (folder / "settings.toml").is_file():
-        raise NoHome(f"there is no home at {folder}: run `rebond --home {folder} init` first.")
-    home = Home(folder, keys_folder, clock)
-    recover(folder, home.was_imported)
-    return home
+def _holds(database: Path, sealed: str) -> bool:
+    """Say whether the journal of a database holds an act that sealed a plan of files."""
+    with closing(sqlite3.connect(database, PATIENCE)) as connection:
+        query = "SELECT 1 FROM journal_entries WHERE subject LIKE '%' || ?"
+        return connection.execute(query, (sealed,)).fetchone() is not None
 
 
-def upgrade_home(
-    folder: Path, keys_folder: Path, *, by: Actor, clock: Clock = system_clock
-) -> bool:
-    """Bring the review database of an older home to this version's schema.
+def _check_same_epoch(keys: int, home: int | None) -> None:
+    named_in = home or 1
+    if keys != named_in:
+        raise OtherEpoch(
+            f"the keys in use are of epoch {keys}, everybody here was named in epoch {named_in}: "
+            + (
+                "point REBOND_KEYS at the present keys; lent ones, lend anew."
+                if keys < named_in
+                else "this is a copy of the home from before its keys were rotated."
+            )
+        )
 
-    Returns
-    -------
-    bool
-        Whether anything had to be done; the journal then says who did it.
 
-    Raises
-    ------
-    NoHome, revue.database.DatabaseMissing, revue.database.NotMigrated
-        Nothing was made there, or not by an older version.
-    """
-    if not (folder / "settings.toml").is_file():
-        raise NoHome(f"there is no home at {folder}: run `rebond --home {folder} init` first.")
-    before = upgrade_database(folder / "review.db")
-    if before is not None:
-        home = Home(folder, keys_folder, clock)
-        with home.transaction() as session:
-            record(session, actor=by, act=UPGRADE, subject=before, now=home.now())
-    return before is not None
+def _written(path: Path) -> tuple[int, int] | None:
+    """Say which file or folder this is and when it was written; None without one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+@lru_cache(maxsize=16)
+def _keyring(folder: Path, *_written: tuple[int, int] | None) -> Keyring:
+    return read_keys(folder)
+
+
+def publish_log_key(folder: Path, keys: Keyring) -> None:
+    """Write down the key that anybody checks a copy of the journal with."""
+    text = LogKey(keys.signing.public_key()).text
+    (folder / LOG_KEY).write_text(f"{text}\n", encoding="ascii")
 
 
 def _remove(path: Path) -> None:

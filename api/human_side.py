@@ -59,13 +59,15 @@ def human_side_of(
     ------
     features.sensitive.NoAttributes
         The protocol asks for an attribute of which nothing was imported.
+    features.sensitive.AttributesExpired
+        They are too old to be read.
     """
     table = situations_of(session, version, home.keys.subkey("educators"))
     if table.empty:
         return None
     population = _accompanied(session, version)
     persons = sorted({*population, *table["person"]})
-    attributes = home.sensitive.attributes(persons, protocol.audit.attributes)
+    attributes = home.sensitive.attributes(persons, protocol.audit.attributes, on=home.today())
     attributes.index = pd.Index(persons, dtype="str")
     return human_side(table, attributes, population, k=K)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -13,6 +12,7 @@ import pandas as pd
 
 from api.home import IMPORT, Home
 from api.quality import withhold_ignored, write_quality
+from api.scope import check_legal
 from features.connectors import meds, oulad
 from features.engine import StoreEngine
 from features.errors import RebondError
@@ -22,9 +22,11 @@ from features.sensitive import SensitiveStore
 from features.staging import Staging, staging
 from features.store import EventStore
 from revue.directory import sync_people
+from revue.evidence import seal_before
 from revue.journal import record
+from revue.notices import import_notices
 from revue.records import Actor, Stay
-from revue.vault import store_identities
+from revue.vault import Identity, store_identities
 
 Progress = Callable[[str], None]
 
@@ -39,10 +41,6 @@ class Source(StrEnum):
 
 class SimulatedData(RebondError):
     """A production home never holds invented histories."""
-
-
-class LegalBasisMissing(RebondError):
-    """A production home needs to say who answers for the processing, and on what basis."""
 
 
 class ProtocolNeeded(RebondError):
@@ -87,12 +85,12 @@ def import_folder(
         The folder cannot be used.
     features.staging.ImportRunning, features.store.OlderExtract
         Another import is running, or the home holds a newer extract.
-    SimulatedData, LegalBasisMissing
+    SimulatedData, api.scope.LegalBasisMissing
         What a production home refuses.
     ProtocolNeeded
         A MEDS folder without ``--protocol``.
     """
-    with staging(home.folder, home.was_imported) as stage:
+    with staging(home.folder, home.was_committed) as stage:
         canonical, converted = folder, {}
         if source is not Source.CANONICAL:
             progress(f"reading the {source} folder")
@@ -101,14 +99,24 @@ def import_folder(
             convert = oulad.convert if source is Source.OULAD else meds.convert
             canonical = stage.scratch / "canonical"
             converted = dict(convert(folder, canonical))
-        if home.settings.production and (canonical / "truth.json").exists():
+        production = home.settings.production
+        if production and (canonical / "truth.json").exists():
             raise SimulatedData(
                 f"{folder.name}/ holds simulated histories; a production home takes none."
             )
         progress("checking rows")
-        extract = read_folder(canonical, home.keys, stage.scratch, protocol)
+        # Read under the lock: who objects meanwhile is applied to what this import brings.
+        kept_out = home.person_keys.kept_out()
+        extract = read_folder(
+            canonical,
+            home.keys,
+            stage.scratch,
+            protocol,
+            kept_out=kept_out,
+            kept_from=home.kept_from(home.today()) if production else None,
+        )
         if home.settings.production:
-            _check_legal(extract)
+            check_legal(extract.protocol)
         progress("storing")
         everybody = home.store.stays_with(extract)
         absent = _absent(everybody, extract)
@@ -123,14 +131,16 @@ def import_folder(
             _stage_quality(home, extract, ignored, absent, stage)
         if len(extract.sensitive):
             place = stage.path(str(home.sensitive.file.relative_to(home.folder)))
-            SensitiveStore(place, home.keys).replace(extract.sensitive)
+            stored_on = home.today() if home.settings.production else extract.extracted_on
+            SensitiveStore(place, home.keys).replace(extract.sensitive, on=stored_on)
         sealed = stage.seal(last=home.store.manifest_place)
         with home.transaction() as session:
+            home.check_epoch(session)
             now = home.now()
             sync_people(session, _stays(everybody), by=by, now=now)
-            if len(extract.identities):
-                rows = _identities(extract.identities)
-                store_identities(session, home.keys, rows, by=by, now=now)
+            seal_before(session, home.person_keys, home.today(), by=by, now=now)
+            import_notices(session, _informed(everybody), by=by, now=now)
+            store_identities(session, home.person_keys, _identities(extract), by=by, now=now)
             record(
                 session,
                 actor=by,
@@ -160,15 +170,6 @@ def import_folder(
     )
 
 
-def _check_legal(extract: Extract) -> None:
-    legal = extract.protocol.legal
-    for name, value in (("controller", legal.controller), ("basis", legal.basis)):
-        if not value.strip():
-            raise LegalBasisMissing(
-                f"[legal] {name} is empty in the protocol; a production home needs it filled in."
-            )
-
-
 def _stays(stays: pd.DataFrame) -> list[Stay]:
     return [
         Stay(
@@ -183,13 +184,25 @@ def _stays(stays: pd.DataFrame) -> list[Stay]:
     ]
 
 
-def _identities(identities: pd.DataFrame) -> Iterable[tuple[str, str, str | None, str]]:
-    contacts = identities.drop(columns=["person", "person_id", "display_name"])
-    for row, contact in zip(
-        identities.itertuples(), contacts.to_dict(orient="records"), strict=True
-    ):
-        given = {k: v for k, v in contact.items() if not pd.isna(v)}
-        yield row.person, row.person_id, _given(row.display_name), json.dumps(given)
+def _informed(stays: pd.DataFrame) -> dict[str, date]:
+    """Return when each person was told first, as the service's own software says."""
+    first = stays.dropna(subset="informed_on").groupby("person")["informed_on"].min()
+    return {str(person): told.date() for person, told in first.items()}
+
+
+def _identities(extract: Extract) -> Iterator[Identity]:
+    given = extract.identities.drop(columns="person_id", errors="ignore").to_dict("records")
+    named = {row.pop("person"): row for row in given}
+    for row in extract.given_ids.itertuples():
+        contacts = {k: str(v) for k, v in named.get(row.person, {}).items() if not pd.isna(v)}
+        name = contacts.pop("display_name", None)
+        yield Identity(
+            row.person,
+            row.person_id,
+            _given(row.household_id),
+            name,
+            contacts if row.person in named else None,
+        )
 
 
 def _absent(stays: pd.DataFrame, extract: Extract) -> int:

@@ -35,6 +35,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.quality_findings import findings
 from audits.report.numbers import decimal, number, percent
+from audits.singling_out import check_singling_out
 from audits.suppression import K
 from features.codes import label
 from features.french import MONTHS, count, day
@@ -133,10 +134,19 @@ def write_quality(quality: Quality, folder: Path) -> dict[str, Path]:
     -------
     dict
         ``json`` and ``html``: the paths.
+
+    Raises
+    ------
+    audits.singling_out.SinglesOut
+        A line about fewer than k persons was not withheld.
     """
     shown = withhold(quality)
     sentences = findings(shown)
     plain = {"withheld_below": K, "findings": sentences, **asdict(shown)}
+    for column in PEOPLE:
+        check_singling_out(plain["people"], ("team",), persons=column)
+    facts = [{"code": code["code"], **code["facts"]} for code in plain["codes"]]
+    check_singling_out(facts, ("code",), persons="persons")
     # Days are the only values that JSON does not know.
     text = json.dumps(plain, ensure_ascii=False, indent=2, allow_nan=False, default=date.isoformat)
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from api.home import open_home
+from api.opening import open_home
 from api.queue_bench_home import Caller, build_home
 from api.service import listen, serve_home
 from features.errors import RebondError

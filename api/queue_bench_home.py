@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from api.home import Home, create_home
@@ -24,7 +24,7 @@ from features.facts import Facts, describe, known_event
 from modeles.explanation import Estimate, Reason, Signal
 from modeles.table import Bag, Calibration, Line, ModelTable, TableFeature, write_table
 from revue import committee, schema
-from revue.accounts import actor_for, open_session
+from revue.accounts import actor_for, create_user, open_session
 from revue.directory import sync_people
 from revue.queue import new_id
 from revue.records import (
@@ -38,7 +38,8 @@ from revue.records import (
     Stay,
 )
 from revue.services import THEMES, replace_services
-from revue.vault import store_identities
+from revue.signing import open_key
+from revue.vault import Identity, store_identities
 
 BENCH = Actor(login="bench", role=None, team=None)
 TEAM_SIZE = 10
@@ -133,7 +134,7 @@ def build_home(folder: Path, *, educators: int, situations: int, seed: int) -> B
     with home.transaction() as session:
         scribe.write_accounts(session)
         sync_people(session, scribe.stays, by=BENCH, now=scribe.now)
-        store_identities(session, home.keys, scribe.identities(), by=BENCH, now=scribe.now)
+        store_identities(session, home.person_keys, scribe.identities(), by=BENCH, now=scribe.now)
         _approve(session, table, scribe.now)
         scribe.write_runs(session)
         scribe.write_services(session)
@@ -184,30 +185,28 @@ class _Scribe:
             for place, person in enumerate(people)
         ]
 
-    def identities(self) -> Iterator[tuple[str, str, str | None, str]]:
+    def identities(self) -> Iterator[Identity]:
         """Name everybody who is accompanied now."""
         for login, people in self.people.items():
             for place, person in enumerate(people[:PEOPLE_EACH]):
-                yield person, f"{login}-{place}", f"Prénom Nom-{login}-{place}", "{}"
+                yield Identity(
+                    person, f"{login}-{place}", display_name=f"Prénom Nom-{login}-{place}"
+                )
 
     def write_accounts(self, session: Session) -> None:
-        """Write an account an educator, and two members; nobody knows a password of them."""
-        rows = [
-            *((login, Role.EDUCATOR, _team(login)) for login in self.logins),
-            *((login, Role.COMMITTEE, None) for login in _MEMBERS),
-        ]
+        """Write an account an educator; nobody knows a password of them."""
         session.execute(
             insert(schema.User),
             [
                 {
                     "login": login,
-                    "role": role,
-                    "team": team,
+                    "role": Role.EDUCATOR,
+                    "team": _team(login),
                     "password_hash": "-",
                     "practised": True,
                     "created_at": self.now,
                 }
-                for login, role, team in rows
+                for login in self.logins
             ],
         )
 
@@ -367,6 +366,10 @@ def _approve(session: Session, table: ModelTable, now: datetime) -> None:
         now=now,
     )
     for login in _MEMBERS:
+        secret = create_user(
+            session, login=login, role=Role.COMMITTEE, team=None, by=BENCH, now=now
+        )
+        sealed = select(schema.User.sealed_key).where(schema.User.login == login)
         committee.approve(
             session,
             actor_for(session, login),
@@ -376,6 +379,7 @@ def _approve(session: Session, table: ModelTable, now: datetime) -> None:
             most_days=1,
             today=now.date(),
             now=now,
+            signer=open_key(login, session.scalar(sealed), secret),
         )
 
 

@@ -17,6 +17,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features.errors import RebondError
+from revue.records import Role
 
 SIMULATED_UNTIL = date(2026, 11, 23)
 """The last day of invented histories: fixed, so that a seed gives the same bytes on any day."""
@@ -61,11 +62,33 @@ class Digest(BaseModel):
         return self
 
 
+class Journal(BaseModel):
+    """Where checkpoints of the journal are kept: best on another disk, in others' hands (S22).
+
+    A relative path is within the home.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    checkpoints: Path = Path("checkpoints")
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+class Contacts(BaseModel):
+    """Whom a person turns to about their data, as the notice and the letters say it.
+
+    ``dpo`` is the data protection officer: an address, a number, or both, in one line.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dpo: str = ""
 
 
 class Settings(BaseModel):
@@ -77,7 +100,11 @@ class Settings(BaseModel):
     demonstration: bool = False
     service: str = "Rebond"
     danger: Danger = Danger()
+    contacts: Contacts = Contacts()
     digest: Digest | None = None
+    journal: Journal = Journal()
+    safeguards_record: Path | None = None
+    """Where the record of the safeguards' tests lies; by default beside the code."""
     session_hours: int = Field(9, ge=1, le=24)
     """A working day, then sign in again (ours)."""
     due_days: int = Field(14, ge=1)
@@ -86,8 +113,37 @@ class Settings(BaseModel):
     """How long after a team's meeting a printed sheet may be kept (ours)."""
     signal_days: int = Field(90, ge=1)
     """How long a signal may be shown (ours; GDPR 5(1)(d), S19)."""
+    attributes_days: int = Field(30, ge=1, le=366)
+    """How long sensitive attributes may be read after the last audit (ours; S5)."""
+    attributes_unused_days: int = Field(365, ge=1, le=732)
+    """How long they may be kept where no audit is made (ours; S5)."""
+    active_days: int = Field(730, ge=28, le=3652)
+    """How long after their last contact histories of a person are kept (S18).
+
+    CNIL, reference framework on social support: active base of two years from the last
+    contact (a recommendation).
+    """
+    names_per_day: int = Field(200, ge=1)
+    """How many persons' names one account is shown on a day (ours; S8)."""
+    contacts_minutes: int = Field(30, ge=1, le=480)
+    """How long a grant to read somebody's contacts lasts (ours; S8)."""
+    contacts_per_day: int = Field(20, ge=1)
+    """How many such grants one account is given on a day (ours; S8)."""
     waiver_days: int = Field(180, ge=1, le=366)
     """How long at most members may waive what an audit could not assess (ours; S11)."""
+    assessment_days: int = Field(1095, ge=1, le=1096)
+    """How long a signature under the impact assessment holds: 3 years (ours, S10).
+
+    GDPR 35(11) asks for a review when the processing changes, which closes the gate at once.
+    Without any change we take the three years that CNIL's guidelines (délibération 2018-326)
+    gave to what was running before; for the lawyer to confirm.
+    """
+    second_factor_roles: frozenset[Role] = frozenset({Role.COMMITTEE, Role.DPO, Role.ADMIN})
+    """Who is reminded in production to add a second factor (ours; S25).
+
+    Reminded and not refused: the first sign-in, with the one-time password, has to open the
+    pages, or nobody could add one.
+    """
 
 
 def home_folder(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -132,11 +188,17 @@ def write_settings(settings: Settings, path: Path) -> None:
         f'crip = "{settings.danger.crip}"',
         f'on_call = "{settings.danger.on_call}"',
         "",
+        "[contacts]           # said in the notice and in the letters to the person",
+        f'dpo = "{settings.contacts.dpo}"',
+        "",
         "# [digest]           # the mail server of `rebond digest --send`; without it, files alone",
         '# smtp_host = "smtp.service.example"',
         '# security = "starttls"',
         '# sender = "rebond@service.example"',
         '# address = "{login}@service.example"',
+        "",
+        "# [journal]          # where signed checkpoints go; best a folder on another disk",
+        '# checkpoints = "checkpoints"',
         "",
     ]
     path.write_text("\n".join(lines), encoding="utf-8")

@@ -6,27 +6,31 @@ or table holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy.orm import Session
 
 from api.gate import approved_table, check_assessment
 from api.home import Home
 from features.block import Block, build_block
-from features.catalogue import catalogue, looked_at
+from features.catalogue import Feature, catalogue, looked_at
 from features.engine import StoreEngine
 from features.errors import RebondError
 from features.facts import Facts, describe, known_event
 from features.point_in_time import Matrix, Question, review_dates
 from features.protocol import Protocol
 from modeles.allocation import Allocation, Claimant, Draw, allocate
+from modeles.explanation import Signal
 from modeles.scoring import explain
 from modeles.table import Floats, ModelTable
-from revue import absences, queue, wordings
+from modeles.workings import workings
+from revue import absences, notices, queue, requests, wordings
+from revue.evidence import seal_before
 from revue.records import Actor, NewSituation, ScoringRun, SituationKind
 
 Progress = Callable[[str], None]
@@ -95,6 +99,7 @@ def score_situations(
     """
     check_assessment(home)
     with home.transaction() as session:
+        home.check_epoch(session)
         table = approved_table(home, session)
         store = home.store.at_once()
         protocol = store.protocol()
@@ -103,15 +108,19 @@ def score_situations(
         progress("measuring features")
         engine = StoreEngine(store)
         matrix = _matrix(protocol, engine, table, day)
+        informed = matrix.cohort["informed"].to_numpy(bool) | matrix.cohort["person"].isin(
+            notices.told_here(session, by=day)
+        ).to_numpy(bool)
         progress("scoring")
         scores = table.scores(matrix.values)
-        allocation = _allocate(home, session, protocol, table, matrix, scores, day)
+        allocation = _allocate(home, session, protocol, table, matrix, scores, informed, day)
         placed = _placed(allocation)
         block = engine.block(list(placed))
         rows = {person: row for row, person in enumerate(matrix.cohort["person"])}
         progress("explaining")
         valid_until = day + timedelta(days=home.settings.signal_days)
         features = catalogue(protocol, wordings.current(session, home.keys.verify))
+        seal_before(session, home.person_keys, home.today(), by=by, now=home.now())
         situations = [
             NewSituation(
                 person=person,
@@ -119,7 +128,7 @@ def score_situations(
                 referent=_given(matrix.cohort["referent"].iloc[rows[person]]),
                 kind=kind,
                 facts=_facts(block, person, matrix.cohort["entered_on"].iloc[rows[person]], day),
-                signal=explain(
+                signal=_signal(
                     table,
                     features,
                     matrix.values[rows[person]],
@@ -131,7 +140,7 @@ def score_situations(
             )
             for person, (kind, probability) in placed.items()
         ]
-        not_informed = int((~matrix.cohort["informed"]).sum())
+        not_informed = int((~informed).sum())
         queue.fill(
             session,
             run=ScoringRun(
@@ -152,7 +161,7 @@ def score_situations(
         unknown = [new for new in situations if new.referent and new.referent not in known]
     return ScoringSummary(
         as_of=day,
-        scored=int(matrix.cohort["informed"].sum()),
+        scored=int(informed.sum()),
         queued=len(situations),
         controls=len(allocation.controls),
         unserved=allocation.unserved,
@@ -233,15 +242,15 @@ def _allocate(
     table: ModelTable,
     matrix: Matrix,
     scores: Floats,
+    informed: npt.NDArray[np.bool_],
     day: date,
 ) -> Allocation:
-    informed = np.flatnonzero(matrix.cohort["informed"].to_numpy(bool))
     away = absences.stand_ins(session, home.today())
     load = queue.open_load(session, as_of=home.today())
     # Somebody away without a stand-in has no place; their persons then count as unserved.
     load |= {login: protocol.capacity.per_referent for login, by in away.items() if by is None}
     claimants = []
-    for row in informed:
+    for row in np.flatnonzero(informed):
         score = float(scores[row])
         claimants.append(
             Claimant(
@@ -256,9 +265,8 @@ def _allocate(
         protocol.capacity,
         Draw(home.keys.subkey("draw"), table.version, day),
         cut=table.cut,
-        unavailable=queue.busy_people(
-            session, as_of=day, repeat_days=protocol.capacity.repeat_days
-        ),
+        unavailable=queue.busy_people(session, as_of=day, repeat_days=protocol.capacity.repeat_days)
+        | requests.waiting_for_correction(session),
         load=load,
         not_as_control=queue.recent_controls(session, as_of=day),
     )
@@ -271,6 +279,20 @@ def _placed(allocation: Allocation) -> dict[str, tuple[SituationKind, float]]:
         **dict.fromkeys(allocation.explored, (signal, allocation.exploration_probability)),
         **dict.fromkeys(allocation.controls, (control, allocation.control_probability)),
     }
+
+
+def _signal(
+    table: ModelTable,
+    features: Sequence[Feature],
+    values: Floats,
+    day: date,
+    valid_until: date,
+    *,
+    other: int,
+) -> Signal:
+    """Explain a score, with the whole sum behind it."""
+    told = explain(table, features, values, day, valid_until, other=other)
+    return replace(told, workings=workings(table, features, values, told.score, day))
 
 
 def _facts(block: Block, person: str, entered_on: pd.Timestamp, day: date) -> Facts:

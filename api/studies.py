@@ -17,9 +17,17 @@ from sqlalchemy.orm import Session
 
 from api.audit_context import describe_audit
 from api.audit_surroundings import surroundings_of
-from api.gate import MEASURES, check_assessment, check_protocol, file_hash, load_table
+from api.gate import (
+    MEASURES,
+    check_assessment,
+    check_protocol,
+    check_same_folds,
+    file_hash,
+    load_table,
+)
 from api.home import Home
 from api.human_side import human_side_of
+from api.reach import check_out_of_reach
 from audits.engine import audit_predictions
 from audits.records import AuditResult
 from audits.report.writing import report_hash, write_report
@@ -28,6 +36,7 @@ from features.engine import Engine, StoreEngine
 from features.errors import RebondError
 from features.point_in_time import check_outcome_occurs
 from features.protocol import Protocol
+from features.staging import staging
 from features.store import EventStore
 from modeles.families import AdditiveFamily
 from modeles.measures import list_at_capacity
@@ -86,12 +95,15 @@ def train_models(
 
     Raises
     ------
-    AssessmentMissing
-        On a production home without a signed assessment.
+    AssessmentMissing, api.reach.KeysInReach
+        On a production home without a signed assessment, or where this process could read the
+        keys of pseudonyms or the vault.
     features.errors.RebondError
         No data, no outcome, an empty cohort, one class: see :mod:`modeles.validation`.
     """
     check_assessment(home)
+    check_out_of_reach(home)
+    epoch = home.keys.epoch
     store = home.store.at_once()
     reading = engine(store)
     protocol, extracted_on = _checked(store, reading)
@@ -119,6 +131,7 @@ def train_models(
         )
     promotable = {c.version for c in result.candidates if c.promotable}
     with home.transaction() as session:
+        home.check_epoch(session, epoch)
         for table in result.tables:
             if table.version in promotable:
                 committee.register_model(
@@ -151,11 +164,18 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
     ------
     NothingTrained, OtherProtocol, modeles.table.UnreadableTable
         No model, or one that does not fit what was imported last.
+    FormerKeys
+        The keys were rotated since the model was trained.
+    features.sensitive.AttributesExpired
+        The sensitive attributes are too old to be read.
     """
     version = version or _newest_chosen(home)
     table = load_table(home, version)
+    check_same_folds(home, version)
     store = home.store.at_once()
     check_protocol(table, store.protocol())
+    with staging(home.folder, home.was_committed):  # an import may be sealing other attributes
+        home.sensitive.mark_audited(on=home.today())
     engine = StoreEngine(store)
     protocol, extracted_on = _checked(store, engine)
     progress("measuring features at every review date")
@@ -172,7 +192,9 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
     listing = list_at_capacity(
         cohort, scores, protocol.capacity, home.keys.subkey("draw"), version, table.cut
     )
-    attributes = home.sensitive.attributes(cohort["person"].tolist(), protocol.audit.attributes)
+    attributes = home.sensitive.attributes(
+        cohort["person"].tolist(), protocol.audit.attributes, on=home.today()
+    )
     predictions = cohort[["person", "as_of", "label", "team"]].assign(
         selected=listing.selected,
         score=scores,

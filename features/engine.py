@@ -112,6 +112,9 @@ class StoreEngine:
         if before is not None:
             query += " AND recorded_at < $before AND occurred_at < $before"
             parameters["before"] = before
+        if overdue := self.store.overdue():
+            query += " AND person NOT IN (SELECT unnest($overdue))"
+            parameters["overdue"] = sorted(overdue)
         with _opened() as database:
             return frozenset(code for (code,) in database.execute(query, parameters).fetchall())
 
@@ -152,12 +155,11 @@ class StoreEngine:
             return list(pool.map(work, self._ranges(stays)))
 
     def block(self, persons: Sequence[str]) -> Block:
-        """Return the events of some persons."""
+        """Return the events of some persons, but of nobody whose time is over."""
         where = "person IN (SELECT unnest($persons))"
+        wanted = sorted(set(persons) - self.store.overdue())
         with _opened() as database:
-            return _read(
-                database, where, {"files": self.store.event_files(), "persons": list(persons)}
-            )
+            return _read(database, where, {"files": self.store.event_files(), "persons": wanted})
 
     def _ranges(self, stays: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """Cut stays, sorted by person, into runs of whole persons with about as many events."""

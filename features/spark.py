@@ -129,7 +129,9 @@ class SparkEngine:
         return matrices
 
     def _events(self, spark: SparkSession) -> DataFrame:
-        return spark.read.parquet(*self.store.event_files()).select(*FEED.names)
+        events = spark.read.parquet(*self.store.event_files()).select(*FEED.names)
+        overdue = self.store.overdue()
+        return events.where(~events["person"].isin(sorted(overdue))) if overdue else events
 
 
 Batches = Iterable[pa.RecordBatch]

@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ Committed = Callable[[str], bool]
 
 
 class ImportRunning(RebondError):
-    """Only one import at a time may change a home."""
+    """Only one import, or one other act that changes files, may be under way in a home."""
 
 
 class PlaceTaken(RebondError):
@@ -48,7 +48,7 @@ class Staging:
 
     @property
     def folder(self) -> Path:
-        """Where files wait."""
+        """The staging folder."""
         return self.root / FOLDER
 
     @property
@@ -58,35 +58,42 @@ class Staging:
         made.mkdir(exist_ok=True)
         return made
 
+    @property
+    def files(self) -> Path:
+        """Where files wait, each below the place it will take."""
+        return self.folder / "files"
+
     def path(self, place: str) -> Path:
         """Return where to write the file whose place is ``root / place``."""
-        waiting = self.folder / "files" / place
+        waiting = self.files / place
         waiting.parent.mkdir(parents=True, exist_ok=True)
         return waiting
 
-    def seal(self, last: str) -> str:
+    def seal(self, last: str, gone: Iterable[str] = ()) -> str:
         """Write down which files wait, safely on disk, and return the plan's SHA-256.
 
         Parameters
         ----------
         last
             The place that is filled last: what readers go by.
+        gone
+            Places that are emptied once all others are filled.
 
         Raises
         ------
         PlaceTaken
             A file could not take its place.
         """
-        files = self.folder / "files"
-        waiting = sorted(path for path in files.rglob("*") if path.is_file())
-        places = [str(path.relative_to(files)) for path in waiting]
+        waiting = sorted(path for path in self.files.rglob("*") if path.is_file())
+        places = [str(path.relative_to(self.files)) for path in waiting]
         for place in places:
             self._check_free(self.root / place)
         for path in waiting:
             _sync(path)
         # The nonce tells two acts apart that come to the same files.
         order = sorted(places, key=lambda place: place == last)
-        content = json.dumps({"nonce": secrets.token_hex(16), "places": order}).encode()
+        plain = {"nonce": secrets.token_hex(16), "places": order, "gone": sorted(gone)}
+        content = json.dumps(plain).encode()
         plan = self.folder / _PLAN
         plan.write_bytes(content)
         for written in (plan, self.folder):
@@ -109,16 +116,21 @@ class Staging:
             content = plan.read_bytes()
             # A plan half written was never committed: its hash is not known to anybody.
             if committed(hashlib.sha256(content).hexdigest()):
-                self._publish(json.loads(content)["places"])
+                plain = json.loads(content)
+                self._publish(plain["places"])
+                for place in plain.get("gone", ()):
+                    (self.root / place).unlink(missing_ok=True)
             plan.unlink()
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
     def _publish(self, places: list[str]) -> None:
         for place in places:
-            waiting, target = self.folder / "files" / place, self.root / place
+            waiting, target = self.files / place, self.root / place
             if waiting.exists():  # else it was moved before an interruption
                 target.parent.mkdir(parents=True, exist_ok=True)
+                for log in ("-wal", "-shm"):  # a database must not meet the log of another
+                    target.with_name(target.name + log).unlink(missing_ok=True)
                 waiting.replace(target)
                 _sync(target.parent)
 
@@ -164,7 +176,8 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ImportRunning(
-                "another import is adding to this home: wait until it ends, then import again."
+                "another import, or an act on somebody's data, is changing this home: wait until "
+                "it ends, then try again."
             ) from error
         yield
     finally:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -31,6 +32,9 @@ from features.tables import EVENTS, STAYS
 ROW_GROUP = 30_720
 """Rows that are read together: small, so that a range of persons reads little else."""
 MANIFEST = "manifest.json"
+EVENT_COLUMNS = [*EVENTS.columns, "arrival"]
+STAY_COLUMNS = [*STAYS.columns, "import"]
+"""What a segment holds: the contract's columns, and the place in the order of import."""
 
 
 class EmptyStore(RebondError):
@@ -72,6 +76,12 @@ class Manifest:
     extracted_on: str | None = None
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The names of everything that the store consists of, besides this."""
+        text = () if self.protocol is None else (self.protocol.file,)
+        return (*(segment.file for segment in (*self.events, *self.stays)), *text)
+
+    @property
     def hash(self) -> str:
         """SHA-256 (hex) over everything the manifest names: the hash of the data."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
@@ -81,11 +91,17 @@ class Manifest:
 class EventStore:
     """The events and stays of one home.
 
+    Whose time is over is not there, before anybody purges it: neither stays nor events of a
+    person whose last contact (newest event, entry or leaving) lies before ``kept_from`` are read
+    (S18). Only :meth:`histories` and :meth:`people`, for backups and the purge, see everybody.
+
     ``pinned`` is a manifest to keep to, whatever is imported meanwhile; None: the present one.
+    Without ``kept_from`` nobody's time is over.
     """
 
     folder: Path
     pinned: Manifest | None = None
+    kept_from: date | None = None
 
     def at_once(self) -> EventStore:
         """Return the store as it is now: everything read from it belongs together."""
@@ -108,7 +124,7 @@ class EventStore:
         return Manifest(
             events=tuple(Segment(**s) for s in plain["events"]),
             stays=tuple(Segment(**s) for s in plain["stays"]),
-            protocol=ProtocolText(**plain["protocol"]),
+            protocol=None if plain["protocol"] is None else ProtocolText(**plain["protocol"]),
             extracted_on=plain["extracted_on"],
         )
 
@@ -142,7 +158,7 @@ class EventStore:
         Rows come in the order they were imported: of two rows that say the same
         ``event_id`` at the same time, the later one holds.
         """
-        found = self._read(self.manifest.events, [*EVENTS.columns, "arrival"], person)
+        found = self._kept(self._read(self.manifest.events, EVENT_COLUMNS, _only(person)))
         return found.sort_values("arrival", ignore_index=True).drop(columns="arrival")
 
     def event_files(self) -> list[str]:
@@ -154,7 +170,7 @@ class EventStore:
         segments = self.manifest.events
         if not segments:
             raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
-        self._check_unchanged(segments)
+        self.check_unchanged(segments)
         return [literal(self.folder / segment.file) for segment in segments]
 
     def stays(self, person: str | None = None) -> pd.DataFrame:
@@ -162,12 +178,46 @@ class EventStore:
 
         A person's stays are those of the newest import that names the person.
         """
-        stays = self._read(self.manifest.stays, [*STAYS.columns, "import"], person)
+        stays = self._kept(self._read(self.manifest.stays, STAY_COLUMNS, _only(person)))
         newest = stays.groupby("person")["import"].transform("max")
         return stays[stays["import"] == newest].drop(columns="import").reset_index(drop=True)
 
+    def overdue(self) -> frozenset[str]:
+        """Return whose last contact lies before ``kept_from``; found once for what is stored."""
+        held = self.manifest
+        if self.kept_from is None or not held.stays:
+            return frozenset()
+        return _overdue(self.folder, held, self.kept_from)
+
+    def _kept(self, table: pd.DataFrame) -> pd.DataFrame:
+        overdue = self.overdue()
+        return table[~table["person"].isin(overdue)] if overdue else table
+
+    def histories(self, first: str, last: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return events and stays of everybody from one pseudonym to another, as they lie here.
+
+        Unlike :meth:`events` and :meth:`stays` with all that keeps their order: the columns
+        ``arrival`` and ``import``, and the stays of earlier imports. :meth:`exchange` takes them
+        back as they are.
+        """
+        held = self.manifest
+        events = (
+            self._read(held.events, EVENT_COLUMNS, (first, last)) if held.events else _NO_EVENTS
+        )
+        stays = self._read(held.stays, STAY_COLUMNS, (first, last)) if held.stays else _NO_STAYS
+        return (
+            events.sort_values(["person", "arrival"], ignore_index=True),
+            stays.sort_values(["person", "import", "entered_on"], ignore_index=True),
+        )
+
+    def people(self) -> list[str]:
+        """Return the pseudonyms of everybody with a stay here, sorted."""
+        if not self.manifest.stays:
+            return []
+        return sorted(self._read(self.manifest.stays, ["person"], None)["person"].unique())
+
     def _read(
-        self, segments: Sequence[Segment], columns: Sequence[str], person: str | None
+        self, segments: Sequence[Segment], columns: Sequence[str], among: tuple[str, str] | None
     ) -> pd.DataFrame:
         if not segments:
             raise EmptyStore("nothing was imported yet: run `rebond import FOLDER` first.")
@@ -175,11 +225,11 @@ class EventStore:
         names = ", ".join(f'"{c}"' for c in columns)
         query = f"SELECT {names} FROM read_parquet($files, hive_partitioning=false)"
         parameters: dict[str, object] = {"files": [literal(file) for file in files]}
-        if person is None:
-            self._check_unchanged(segments)
+        if among is None:
+            self.check_unchanged(segments)
         else:
-            query += " WHERE person = $person"
-            parameters["person"] = person
+            query += " WHERE person BETWEEN $first AND $last"
+            parameters |= zip(("first", "last"), among, strict=True)
         try:
             with duckdb.connect(":memory:") as database:
                 return _plain(database.execute(query, parameters).df())
@@ -188,10 +238,17 @@ class EventStore:
                 "a segment of the event store cannot be read: restore it from a backup."
             ) from error
 
-    def _check_unchanged(self, segments: Sequence[Segment]) -> None:
+    def check_unchanged(self, segments: Sequence[Segment]) -> None:
+        """Refuse segments that are not, byte for byte, what was imported.
+
+        Raises
+        ------
+        StoreDamaged
+            One is missing, or was changed since.
+        """
         for segment in segments:
             path = self.folder / segment.file
-            if not path.is_file() or _sha256(path) != segment.sha256:
+            if not path.is_file() or sha256_of(path) != segment.sha256:
                 raise StoreDamaged(
                     f"{segment.file} is missing or was changed since it was imported: restore it "
                     "from a backup."
@@ -239,17 +296,104 @@ class EventStore:
         fresh = self._fresh_place(stage)
         rows = self._add_events(extract, old, fresh, stage.scratch)
         if rows:
-            segment = Segment(fresh.name, _sha256(fresh), rows)
+            segment = Segment(fresh.name, sha256_of(fresh), rows)
             manifest = replace(manifest, events=(*old.events, segment))
         if not self._same_stays(extract.stays, old):
+            number = self._next("import", old.stays)
+            stays = self._add_stays(extract.stays.assign(**{"import": number}), stage)
+            manifest = replace(manifest, stays=(*old.stays, *stays))
+        self._write_manifest(manifest, stage)
+        return rows
+
+    def exchange(
+        self,
+        stage: Staging,
+        *,
+        out: Collection[str] = (),
+        events: pd.DataFrame | None = None,
+        stays: pd.DataFrame | None = None,
+    ) -> None:
+        """Take persons out of the store and put others back, in a staging.
+
+        What holds a row of who goes out is written anew without it. The caller seals with
+        ``gone=store.left_over(stage)``, so that no file with such a row stays behind.
+
+        Parameters
+        ----------
+        stage
+            Holds the home's lock, and the files until they take their places.
+        out
+            Pseudonyms; nothing of them is in the store once that is published.
+        events, stays
+            Rows of others, as :meth:`histories` returned them.
+        """
+        old = self.manifest
+        kept_events = self._without(old.events, sorted(out), _IN_ORDER, stage)
+        kept_stays = self._without(old.stays, sorted(out), "file_row_number", stage)
+        if events is not None and len(events):
             path = self._fresh_place(stage)
-            extract.stays.assign(**{"import": len(old.stays)}).to_parquet(path, index=False)
-            segment = Segment(path.name, _sha256(path), len(extract.stays))
-            manifest = replace(manifest, stays=(*old.stays, segment))
+            with duckdb.connect(":memory:") as database:
+                given = database.from_df(events[EVENT_COLUMNS]).order(_IN_ORDER)
+                given.write_parquet(str(path), compression="zstd", row_group_size=ROW_GROUP)
+            kept_events += (Segment(path.name, sha256_of(path), len(events)),)
+        if stays is not None and len(stays):
+            kept_stays += self._add_stays(stays, stage)
+        self._write_manifest(replace(old, events=kept_events, stays=kept_stays), stage)
+
+    def left_over(self, stage: Staging) -> list[str]:
+        """Return the places in the store that the staged manifest names no more."""
+        named = {*self._staged(stage).files, MANIFEST}
+        present = self.folder.iterdir() if self.folder.is_dir() else ()
+        return [f"{self.folder.name}/{p.name}" for p in present if p.name not in named]
+
+    def _staged(self, stage: Staging) -> Manifest:
+        return EventStore(self._place(stage, MANIFEST).parent).manifest
+
+    def _without(
+        self, segments: tuple[Segment, ...], out: list[str], order: str, stage: Staging
+    ) -> tuple[Segment, ...]:
+        """Return segments, those that hold a row of certain persons written anew without it."""
+        if not out:
+            return segments
+        self.check_unchanged(segments)
+        kept = []
+        settings = {"temp_directory": str(stage.scratch / "spill"), "memory_limit": MEMORY}
+        with duckdb.connect(":memory:", config=settings) as database:
+            database.execute("CREATE TABLE gone AS SELECT unnest($gone) AS person", {"gone": out})
+            for segment in segments:
+                path = literal(self.folder / segment.file)
+                database.read_parquet(
+                    path, hive_partitioning=False, file_row_number=True
+                ).create_view("held", replace=True)
+                rows = database.sql(
+                    f"SELECT * EXCLUDE file_row_number FROM held ANTI JOIN gone USING (person) "
+                    f"ORDER BY {order}"
+                )
+                (left,) = rows.count("*").fetchall()[0]
+                if left == segment.rows:
+                    kept.append(segment)
+                elif left:
+                    fresh = self._fresh_place(stage)
+                    rows.write_parquet(str(fresh), compression="zstd", row_group_size=ROW_GROUP)
+                    kept.append(Segment(fresh.name, sha256_of(fresh), left))
+        return tuple(kept)
+
+    def _add_stays(self, stays: pd.DataFrame, stage: Staging) -> tuple[Segment, ...]:
+        path = self._fresh_place(stage)
+        stays.to_parquet(path, index=False)
+        return (Segment(path.name, sha256_of(path), len(stays)),)
+
+    def _next(self, column: str, segments: Sequence[Segment]) -> int:
+        """Return one more than the greatest number in a column that counts; rows may have gone."""
+        if not segments:
+            return 0
+        held = self._read(segments, [column], None)[column]
+        return 0 if held.empty else int(held.max()) + 1
+
+    def _write_manifest(self, manifest: Manifest, stage: Staging) -> None:
         self._place(stage, MANIFEST).write_text(
             json.dumps(asdict(manifest), indent=1), encoding="utf-8"
         )
-        return rows
 
     @property
     def manifest_place(self) -> str:
@@ -264,7 +408,7 @@ class EventStore:
 
     def _add_events(self, extract: Extract, old: Manifest, path: Path, scratch: Path) -> int:
         """Write the rows that are not stored yet, with their multiplicity, sorted by person."""
-        self._check_unchanged(old.events)
+        self.check_unchanged(old.events)
         settings = {"temp_directory": str(scratch / "spill"), "memory_limit": MEMORY}
         with duckdb.connect(":memory:", config=settings) as database:
             database.read_parquet(
@@ -279,7 +423,9 @@ class EventStore:
                 database.execute("CREATE VIEW fresh AS FROM given")
             (rows,) = database.execute("SELECT count(*) FROM fresh").fetchall()[0]
             if rows:
-                already = sum(segment.rows for segment in old.events)
+                # Not how many there are: rows of persons who are gone leave their numbers free.
+                query = f"SELECT {_NEXT}" if old.events else "SELECT 0"
+                (already,) = database.execute(query).fetchall()[0]
                 database.sql(_SORTED, params={"already": already}).write_parquet(
                     str(path), compression="zstd", row_group_size=ROW_GROUP
                 )
@@ -306,6 +452,8 @@ class EventStore:
 
 
 _COLUMNS = ", ".join(EVENTS.columns)
+_IN_ORDER = "person, occurred_at, recorded_at, arrival"
+_NEXT = "(SELECT max(arrival) + 1 FROM stored)"
 _SAME = " AND ".join(f"given.{c} IS NOT DISTINCT FROM {{other}}.{c}" for c in EVENTS.columns)
 # Most rows of a later extract are stored already: only those that come more often are ranked.
 _MORE_OFTEN = f"""
@@ -332,7 +480,7 @@ INSERT INTO fresh
 WITH known AS (
     SELECT {_COLUMNS}, arrival AS place FROM stored WHERE event_id IS NOT NULL
     UNION ALL
-    SELECT {_COLUMNS}, (SELECT max(arrival) + 1 FROM stored) + file_row_number
+    SELECT {_COLUMNS}, {_NEXT} + file_row_number
     FROM fresh WHERE event_id IS NOT NULL
 ),
 said AS (
@@ -346,13 +494,47 @@ holding AS (
 SELECT {", ".join(f"given.{c}" for c in EVENTS.columns)}, file_row_number
 FROM said JOIN holding USING (person, event_id)
 JOIN given ON file_row_number = said.last.place
-JOIN known ON known.place = holding.last.place
+JOIN known ON known.place = holding.last.place AND known.person = holding.person
 WHERE said.last.recorded = holding.last.recorded AND NOT ({_SAME.format(other="known")})
 """
 _SORTED = f"""
 SELECT {_COLUMNS}, $already + row_number() OVER (ORDER BY file_row_number) - 1 AS arrival
-FROM fresh ORDER BY person, occurred_at, recorded_at, arrival
+FROM fresh ORDER BY {_IN_ORDER}
 """
+_NO_EVENTS = pd.DataFrame(columns=EVENT_COLUMNS)
+_NO_STAYS = pd.DataFrame(columns=STAY_COLUMNS)
+
+
+_LAST_CONTACT_BEFORE = """
+SELECT person FROM read_parquet($stays, hive_partitioning=false) GROUP BY person
+HAVING max(greatest(entered_on, coalesce(left_on, entered_on))) < $kept_from
+"""
+_CONTACT_SINCE = """
+SELECT DISTINCT person FROM read_parquet($events, hive_partitioning=false)
+WHERE occurred_at >= $kept_from AND code <> ''
+"""
+
+
+@lru_cache(maxsize=4)
+def _overdue(folder: Path, manifest: Manifest, kept_from: date) -> frozenset[str]:
+    """Find whose last contact lies before a day; a manifest never means other rows."""
+    query = _LAST_CONTACT_BEFORE
+    files: dict[str, object] = {"stays": [literal(folder / s.file) for s in manifest.stays]}
+    if manifest.events:
+        query = f"({query}) EXCEPT ({_CONTACT_SINCE})"
+        files["events"] = [literal(folder / s.file) for s in manifest.events]
+    try:
+        with duckdb.connect(":memory:") as database:
+            rows = database.execute(query, files | {"kept_from": kept_from}).fetchall()
+    except duckdb.Error as error:
+        raise StoreDamaged(
+            "a segment of the event store cannot be read: restore it from a backup."
+        ) from error
+    return frozenset(person for (person,) in rows)
+
+
+def _only(person: str | None) -> tuple[str, str] | None:
+    return None if person is None else (person, person)
 
 
 def _check_not_older(extracted_on: date, old: Manifest) -> None:
@@ -373,6 +555,7 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(text | times)
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

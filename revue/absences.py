@@ -158,15 +158,20 @@ def educators_of(session: Session, team: str) -> tuple[str, ...]:
             select(schema.User.login)
             .where(schema.User.role == Role.EDUCATOR)
             .where(schema.User.team == team)
+            .where(schema.User.closed_at.is_(None))
             .order_by(schema.User.login)
         )
     )
 
 
 def educators(session: Session) -> frozenset[str]:
-    """Return the logins of all educators who have an account."""
+    """Return the logins of all educators who have an account, and not a closed one."""
     return frozenset(
-        session.scalars(select(schema.User.login).where(schema.User.role == Role.EDUCATOR))
+        session.scalars(
+            select(schema.User.login)
+            .where(schema.User.role == Role.EDUCATOR)
+            .where(schema.User.closed_at.is_(None))
+        )
     )
 
 

@@ -11,13 +11,16 @@ a vote written into a table or an old promotion put back promotes nothing.
 What an audit could not assess is waived by both members until a day each of them signs. When
 the first of the two days is past, neither approval counts any more: nothing is scored, and
 the next approval puts the same audit before the committee again, as if nobody had voted.
+
+In production each vote carries the member's own signature, over the act, its reason and
+what it is about; without one it counts for nothing (:mod:`revue.signing`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -27,7 +30,7 @@ from sqlalchemy.orm import Session
 from features.errors import RebondError
 from features.keys import ForgedSignature
 from revue import schema
-from revue.journal import acts, opens, record, verify_journal
+from revue.journal import KEPT_MONTHS, acts, opens, record, verify_journal
 from revue.permissions import Permission, account_of, check_allowed
 from revue.reasons import check_reason
 from revue.records import (
@@ -37,14 +40,15 @@ from revue.records import (
     ModelState,
     PromotionRecord,
     Vote,
+    canonical,
 )
 from revue.schema import Verdict, VoteAct
+from revue.signing import Signer, check_own, check_signed
+from revue.stops import AUDIT, VOTES_UNSIGNED, WAIVER_ENDED
 
 MEMBERS_NEEDED = 2
 
 _REGISTER = "register_model"
-_AUDIT = "record_audit"
-_WAIVER_ENDED = "waiver_ended"
 
 TRANSITIONS: dict[ModelState, dict[VoteAct, ModelState]] = {
     ModelState.PROPOSED: {
@@ -129,6 +133,10 @@ class WaiverExpired(NotPromoted):
     """What could not be assessed is not waived any more."""
 
 
+class VoteUnsigned(NotPromoted):
+    """A member's own signature is missing under a vote, or is not theirs."""
+
+
 class PromotionMismatch(RebondError):
     """What was approved is not what is there now."""
 
@@ -194,10 +202,12 @@ def record_audit(
     if verdict not in set(Verdict):
         raise UnknownVerdict(f"{verdict!r} is not a verdict; expected {', '.join(Verdict)}.")
     known = _newest_audit(session, version)
-    if known is not None and (known.verdict, known.audit_hash, known.report_hash) == (
-        verdict,
-        audit_hash,
-        report_hash,
+    if (
+        known is not None
+        and (known.verdict, known.audit_hash, known.report_hash)
+        == (verdict, audit_hash, report_hash)
+        # What expired with its month of the journal is put before the committee again.
+        and _is_audit_journaled(session, known)
     ):
         return
     audit = schema.ModelAudit(
@@ -211,7 +221,7 @@ def record_audit(
     if found.state is not ModelState.SUSPENDED:
         found.state = ModelState.PROPOSED
     details = _audit_details(audit)
-    record(session, actor=by, act=_AUDIT, subject=version, details=details, now=now)
+    record(session, actor=by, act=AUDIT, subject=version, details=details, now=now)
 
 
 def fingerprint_to_vote_on(session: Session, version: str) -> ModelFingerprint:
@@ -240,10 +250,12 @@ def approve(
     most_days: int,
     today: date,
     now: datetime,
+    signer: Signer | None = None,
 ) -> ModelState:
     """Approve a model; the second member's approval promotes it.
 
-    Approvals whose waiver has ended count no more: this one is then the first again.
+    Approvals whose waiver has ended count no more: this one is then the first again. So do,
+    in production, approvals that nobody signed.
 
     Parameters
     ----------
@@ -262,6 +274,8 @@ def approve(
         The day of the home.
     now
         Aware time.
+    signer
+        The member's signing key, which their password unlocked; None outside of production.
 
     Raises
     ------
@@ -271,6 +285,8 @@ def approve(
     AlreadyVoted
     NotInJournal
         The audit or a vote in the database is not one that the journal holds.
+    VoteUnsigned
+        The signature under this vote or an earlier one is missing, or not its member's.
     """
     found, _ = _ballot(session, actor, version, VoteAct.APPROVE, today)
     audit = _audit_to_vote_on(session, version)
@@ -295,53 +311,75 @@ def approve(
         at=schema.utc(now),
         waived_until=waived_until,
     )
+    about = _fingerprint(found, audit)
     earlier = _approvals(session, version)
-    ended = _has_ended(earlier, today)
-    _check_journaled(session, audit, earlier, ended=ended)
-    if ended:
-        _put_again(session, actor, audit, now)
+    void = _why_void(session, earlier, today)
+    standing = _check_journaled(session, audit, earlier, void=void is not None)
+    _check_signatures(session, about, standing, earlier)
+    if void is not None:
+        _put_again(session, actor, audit, void, now)
         earlier = []
-    if actor.login in {vote.by for vote in earlier}:
+    if actor.login.casefold() in {vote.by.casefold() for vote in earlier}:
         raise AlreadyVoted(f"{actor.login} has approved model {version!r}; another member has to.")
+    own = _signed(session, signer, about, own)
     after = _by_approvals(len(earlier) + 1)
     promotion = (
-        _promote(session, _fingerprint(found, audit), (*earlier, own), now)
-        if after is ModelState.APPROVED
-        else None
+        _promote(session, about, (*earlier, own), now) if after is ModelState.APPROVED else None
     )
     return _cast(session, actor, found, own, after, promotion)
 
 
 def reject(
-    session: Session, actor: Actor, *, version: str, reason: str, today: date, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    version: str,
+    reason: str,
+    today: date,
+    now: datetime,
+    signer: Signer | None = None,
 ) -> ModelState:
     """Reject a model; one member is enough.
 
     Raises
     ------
-    Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing
+    Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing, VoteUnsigned
     """
     found, after = _ballot(session, actor, version, VoteAct.REJECT, today)
-    own = _plain_vote(VoteAct.REJECT, actor, reason, now)
+    own = _plain_vote(session, signer, found, VoteAct.REJECT, actor, reason, now)
     return _cast(session, actor, found, own, after)
 
 
 def suspend(
-    session: Session, actor: Actor, *, version: str, reason: str, today: date, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    version: str,
+    reason: str,
+    today: date,
+    now: datetime,
+    signer: Signer | None = None,
 ) -> ModelState:
     """Stop a model: its signals freeze with this transaction (S28); one member is enough.
 
     Raises
     ------
-    Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing
+    Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing, VoteUnsigned
     """
     found, after = _ballot(session, actor, version, VoteAct.SUSPEND, today)
-    own = _plain_vote(VoteAct.SUSPEND, actor, reason, now)
+    own = _plain_vote(session, signer, found, VoteAct.SUSPEND, actor, reason, now)
     return _cast(session, actor, found, own, after)
 
 
 def resume(
-    session: Session, actor: Actor, *, version: str, reason: str, today: date, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    version: str,
+    reason: str,
+    today: date,
+    now: datetime,
+    signer: Signer | None = None,
 ) -> ModelState:
     """Lift a suspension.
 
@@ -349,12 +387,13 @@ def resume(
 
     Raises
     ------
-    Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing
+    Forbidden, NoSuchModel, VoteOutOfOrder, ReasonMissing, VoteUnsigned
     """
     found, _ = _ballot(session, actor, version, VoteAct.RESUME, today)
     given = _approvals(session, version)
-    after = _by_approvals(0 if _has_ended(given, today) else len(given))
-    own = _plain_vote(VoteAct.RESUME, actor, reason, now)
+    void = _why_void(session, given, today) is not None
+    after = _by_approvals(0 if void else len(given))
+    own = _plain_vote(session, signer, found, VoteAct.RESUME, actor, reason, now)
     return _cast(session, actor, found, own, after)
 
 
@@ -425,6 +464,8 @@ def check_promotion(
         The journal was changed, or does not hold this promotion as the one in force.
     WaiverExpired
         One of the two members waived what could not be assessed until an earlier day.
+    VoteUnsigned
+        A vote lacks its member's signature in production, or carries one that is not theirs.
     PromotionMismatch
         Something differs from what was approved; the message names it.
     """
@@ -436,7 +477,7 @@ def check_promotion(
         raise NotPromoted(
             "the promotion record is not one that this home signed; have the committee vote."
         ) from forged
-    approving = {vote.by for vote in promotion.votes if vote.act == VoteAct.APPROVE}
+    approving = {vote.by.casefold() for vote in promotion.votes if vote.act == VoteAct.APPROVE}
     if len(approving) < MEMBERS_NEEDED:
         raise NotPromoted("the promotion record does not hold two members' approvals.")
     journal = verify_journal(session, verify)
@@ -445,9 +486,44 @@ def check_promotion(
             f"the journal does not hold ({journal.fault}), so no promotion can be trusted: "
             "restore the review database."
         )
-    _check_in_force(session, promotion)
+    standing = _check_in_force(session, promotion)
+    _check_all_signed(session, promotion)
+    _check_signatures(session, promotion.fingerprint, standing, promotion.votes)
     _check_waivers(promotion, today)
     check_same(promotion.fingerprint, fingerprint_now)
+
+
+def _check_all_signed(session: Session, promotion: PromotionRecord) -> None:
+    for vote in promotion.votes:
+        if vote.signature is None and session.info["members_sign"]:
+            raise VoteUnsigned(
+                f"{vote.by} did not sign the approval of model {promotion.fingerprint.version} "
+                "with a key of their own, so it counts for nothing in production: have two "
+                "members approve it."
+            )
+
+
+def _check_signatures(
+    session: Session, about: ModelFingerprint, standing: _Standing, votes: Sequence[Vote]
+) -> None:
+    """Refuse a vote whose signature is not of its member's key at its place in the journal."""
+    for entry, vote in zip(standing.approvals, votes, strict=True):
+        if vote.signature is None:
+            continue
+        try:
+            check_signed(
+                session,
+                login=vote.by,
+                message=_ballot_paper(about, vote),
+                signature=vote.signature,
+                before=entry,
+            )
+        except ForgedSignature as forged:
+            raise VoteUnsigned(
+                f"the signature under {vote.by}'s vote on model {about.version} is not theirs, or "
+                "is about something else: restore the database, or audit the model and have the "
+                "committee vote."
+            ) from forged
 
 
 def _check_waivers(promotion: PromotionRecord, today: date) -> None:
@@ -502,19 +578,19 @@ class _Standing:
                 self.stopped = False
             case VoteAct.REJECT:
                 self.approvals = []
-            case _:  # registered, audited anew, or a waiver ended: earlier votes are void
+            case _:  # registered, audited anew, or put again: earlier votes are void
                 self.audit, self.approvals = entry, []
 
 
 def _standings(session: Session) -> dict[str, _Standing]:
     """Replay the journal: how each model stands, by version."""
     found: dict[str, _Standing] = {}
-    for entry in acts(session, {_REGISTER, _AUDIT, _WAIVER_ENDED, *VoteAct}):
+    for entry in acts(session, {_REGISTER, AUDIT, WAIVER_ENDED, VOTES_UNSIGNED, *VoteAct}):
         found.setdefault(entry.subject, _Standing()).follow(entry)
     return found
 
 
-def _check_in_force(session: Session, promotion: PromotionRecord) -> None:
+def _check_in_force(session: Session, promotion: PromotionRecord) -> _Standing:
     """Refuse a promotion that is not the newest which stands in the journal."""
     version = promotion.fingerprint.version
     standings = _standings(session)
@@ -526,8 +602,9 @@ def _check_in_force(session: Session, promotion: PromotionRecord) -> None:
         )
     if not own.in_force:
         raise NotInJournal(
-            f"the journal holds no two approvals of model {version} since its newest audit or "
-            "rejection: audit it and have the committee vote."
+            f"the journal, which is kept for {KEPT_MONTHS} months, holds no two approvals of "
+            f"model {version} since its newest audit or rejection: audit it and have the "
+            "committee vote."
         )
     if not _is_journaled(session, own, promotion.votes, promotion.content):
         raise NotInJournal(
@@ -544,24 +621,32 @@ def _check_in_force(session: Session, promotion: PromotionRecord) -> None:
             f"{newest.approvals[-1].subject}: restore the database, or have the committee suspend "
             "the newer one."
         )
+    return own
 
 
 def _check_journaled(
-    session: Session, audit: schema.ModelAudit, votes: Sequence[Vote], *, ended: bool
-) -> None:
+    session: Session, audit: schema.ModelAudit, votes: Sequence[Vote], *, void: bool
+) -> _Standing:
     """Refuse to vote on top of an audit or votes that the journal does not hold.
 
-    Only approvals whose waiver ``ended`` may have led to a promotion before.
+    Only approvals that are ``void`` now may have led to a promotion before.
     """
     own = _standings(session).get(audit.version, _Standing())
-    audited = own.audit is not None and opens(session, own.audit, _audit_details(audit))
-    promoted = ended and len(votes) >= MEMBERS_NEEDED
+    audited = _is_audit_journaled(session, audit)
+    promoted = void and len(votes) >= MEMBERS_NEEDED
     promotion = _newest_promotion(session, audit.version) if promoted else None
     if not audited or not _is_journaled(session, own, votes, promotion):
         raise NotInJournal(
             f"the {'votes on' if audited else 'audit of'} model {audit.version} in the database "
             "are not what the journal holds: restore the database."
         )
+    return own
+
+
+def _is_audit_journaled(session: Session, audit: schema.ModelAudit) -> bool:
+    """Say whether the journal holds this audit as the newest of its model."""
+    own = _standings(session).get(audit.version, _Standing()).audit
+    return own is not None and opens(session, own, _audit_details(audit))
 
 
 def _is_journaled(
@@ -586,8 +671,27 @@ def _audit_details(audit: schema.ModelAudit) -> Mapping[str, object]:
 
 def _vote_details(vote: Vote, promotion: str | None) -> Mapping[str, object]:
     said = {"reason": vote.reason, "waived": vote.waived, "promotion": promotion}
-    # As it was committed to before waivers had an end written.
-    return said if vote.waived_until is None else said | {"waived_until": vote.waived_until}
+    # As it was committed to before waivers had an end written, and members signed.
+    later = {"waived_until": vote.waived_until, "signature": vote.signature}
+    return said | {name: value for name, value in later.items() if value is not None}
+
+
+def _ballot_paper(about: ModelFingerprint, vote: Vote) -> bytes:
+    """Write what a member signs: the vote, and the hashes of everything it is about."""
+    return canonical({"about": asdict(about), "vote": replace(vote, signature=None)}).encode()
+
+
+def _signed(session: Session, signer: Signer | None, about: ModelFingerprint, vote: Vote) -> Vote:
+    """Put the member's own signature under a vote; in production none goes without."""
+    if signer is None and not session.info["members_sign"]:
+        return vote
+    if signer is None or signer.login != vote.by:
+        raise VoteUnsigned(
+            f"the vote of {vote.by} needs a signature of their own: unlock their signing key with "
+            "their password."
+        )
+    check_own(session, signer)
+    return replace(vote, signature=signer.sign(_ballot_paper(about, vote)))
 
 
 def _find(session: Session, version: str) -> schema.Model:
@@ -637,6 +741,15 @@ def _has_ended(approvals: Sequence[Vote], today: date) -> bool:
     return any(vote.has_ended(today) for vote in approvals)
 
 
+def _why_void(session: Session, approvals: Sequence[Vote], today: date) -> str | None:
+    """Return the act that puts a model again whose approvals count no more; None if they do."""
+    if _has_ended(approvals, today):
+        return WAIVER_ENDED
+    if session.info["members_sign"] and any(vote.signature is None for vote in approvals):
+        return VOTES_UNSIGNED
+    return None
+
+
 def _waiver_end(version: str, days: int | None, most_days: int, today: date) -> date:
     """Return the last day of a waiver given today."""
     if days is None:
@@ -652,7 +765,9 @@ def _waiver_end(version: str, days: int | None, most_days: int, today: date) -> 
     return today + timedelta(days=days)
 
 
-def _put_again(session: Session, actor: Actor, audit: schema.ModelAudit, now: datetime) -> None:
+def _put_again(
+    session: Session, actor: Actor, audit: schema.ModelAudit, why: str, now: datetime
+) -> None:
     """Put the same audit before the committee again: what was voted on it is void."""
     again = schema.ModelAudit(
         version=audit.version,
@@ -663,15 +778,15 @@ def _put_again(session: Session, actor: Actor, audit: schema.ModelAudit, now: da
     )
     session.add(again)
     details = _audit_details(again)
-    record(session, actor=actor, act=_WAIVER_ENDED, subject=audit.version, details=details, now=now)
+    record(session, actor=actor, act=why, subject=audit.version, details=details, now=now)
 
 
 def _state(session: Session, found: schema.Model, today: date) -> ModelState:
-    """Return where a model stands today: votes whose waiver has ended lead nowhere."""
+    """Return where a model stands today: votes that count no more lead nowhere."""
     if found.state not in {ModelState.ONE_APPROVAL, ModelState.APPROVED}:
         return found.state
-    ended = _has_ended(_approvals(session, found.version), today)
-    return ModelState.PROPOSED if ended else found.state
+    void = _why_void(session, _approvals(session, found.version), today) is not None
+    return ModelState.PROPOSED if void else found.state
 
 
 def _ballot(
@@ -696,9 +811,19 @@ def _by_approvals(approvals: int) -> ModelState:
     return ModelState.ONE_APPROVAL if approvals < MEMBERS_NEEDED else ModelState.APPROVED
 
 
-def _plain_vote(act: VoteAct, actor: Actor, reason: str, now: datetime) -> Vote:
+def _plain_vote(
+    session: Session,
+    signer: Signer | None,
+    found: schema.Model,
+    act: VoteAct,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+) -> Vote:
     """Make a vote that waives nothing."""
-    return Vote(act.value, actor.login, check_reason(reason), waived=False, at=schema.utc(now))
+    vote = Vote(act.value, actor.login, check_reason(reason), waived=False, at=schema.utc(now))
+    about = _fingerprint(found, _newest_audit(session, found.version))
+    return _signed(session, signer, about, vote)
 
 
 def _cast(
@@ -721,6 +846,7 @@ def _cast(
             waived=vote.waived,
             at=vote.at,
             waived_until=vote.waived_until,
+            signature=vote.signature,
         )
     )
     found.state = after
@@ -751,14 +877,14 @@ def _newest_promotion(session: Session, version: str) -> str | None:
     ).first()
 
 
-def _fingerprint(found: schema.Model, audit: schema.ModelAudit) -> ModelFingerprint:
+def _fingerprint(found: schema.Model, audit: schema.ModelAudit | None) -> ModelFingerprint:
     return ModelFingerprint(
         version=found.version,
         table=found.table_hash,
         protocol=found.protocol_hash,
         data=found.data_hash,
-        audit=audit.audit_hash,
-        report=audit.report_hash,
+        audit="" if audit is None else audit.audit_hash,
+        report="" if audit is None else audit.report_hash,
     )
 
 
@@ -780,7 +906,15 @@ def _read_vote(plain: Mapping[str, Any]) -> Vote:
 
 def _vote(session: Session, vote: schema.ModelVote) -> Vote:
     member = session.get_one(schema.User, vote.user_id)
-    return Vote(vote.act.value, member.login, vote.reason, vote.waived, vote.at, vote.waived_until)
+    return Vote(
+        act=vote.act.value,
+        by=member.login,
+        reason=vote.reason,
+        waived=vote.waived,
+        at=vote.at,
+        waived_until=vote.waived_until,
+        signature=vote.signature,
+    )
 
 
 def _row(session: Session, found: schema.Model, today: date) -> ModelRow:

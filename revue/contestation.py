@@ -122,6 +122,12 @@ def pending_contestations(session: Session, actor: Actor) -> tuple[Contestation,
     return tuple(contestation_of(session, row) for row in rows)
 
 
+def count_pending(session: Session) -> int:
+    """Count the contestations that wait for their answer, without anybody."""
+    waiting = select(func.count()).where(schema.Contestation.outcome.is_(None))
+    return session.scalar(waiting) or 0
+
+
 def _count(session: Session, situation_id: str) -> int:
     counted = select(func.count()).where(schema.Contestation.situation_id == situation_id)
     return session.scalar(counted) or 0

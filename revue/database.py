@@ -18,7 +18,10 @@ are its recipe for Python before 3.12.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 
@@ -30,6 +33,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 from features.errors import RebondError
+from revue import schema
+from revue.retention import Today, hide_overdue
+from revue.stops import Stops
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 PATIENCE = 10
@@ -41,6 +47,7 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA secure_delete = ON",
     "PRAGMA synchronous = FULL",
+    "PRAGMA temp_store = MEMORY",
 )
 
 
@@ -50,6 +57,10 @@ class DatabaseMissing(RebondError):
 
 class NotMigrated(RebondError):
     """The database was made by another version of Rebond."""
+
+
+class ScrubbingHindered(RebondError):
+    """Deleted rows could not be overwritten everywhere yet."""
 
 
 def create_database(path: Path) -> None:
@@ -71,7 +82,14 @@ def create_database(path: Path) -> None:
         engine.dispose()
 
 
-def open_database(path: Path, sign: Callable[[bytes], str]) -> sessionmaker[Session]:
+def open_database(
+    path: Path,
+    sign: Callable[[bytes], str],
+    today: Today,
+    clock_day: Today | None = None,
+    *,
+    members_sign: bool = False,
+) -> sessionmaker[Session]:
     """Open the review database.
 
     Parameters
@@ -80,11 +98,18 @@ def open_database(path: Path, sign: Callable[[bytes], str]) -> sessionmaker[Sess
         The SQLite file.
     sign
         Signs the journal's heads and the promotions: the home's ``Keyring.sign``.
+    today
+        The day of the home: what is overdue by it is not there (:mod:`revue.retention`).
+    clock_day
+        The day of the clock that writes times; None: the same.
+    members_sign
+        Votes count only with the member's own signature, as in production (S31).
 
     Returns
     -------
     sessionmaker
-        Its sessions carry ``sign`` in ``session.info``.
+        Its sessions carry all of them in ``session.info``, and what is known of the
+        committee's stops (:class:`revue.stops.Stops`).
 
     Raises
     ------
@@ -100,7 +125,16 @@ def open_database(path: Path, sign: Callable[[bytes], str]) -> sessionmaker[Sess
             f"{path.name} holds schema {found or 'none'}, this version needs {expected}: run "
             "`rebond upgrade` where it is older, or use the version of Rebond that made it."
         )
-    return sessionmaker(_engine(path), info={"sign": sign})
+    info = {
+        "sign": sign,
+        "today": today,
+        "clock_day": clock_day or today,
+        "members_sign": members_sign,
+        "stops": Stops(),
+    }
+    sessions = sessionmaker(_engine(path), info=info)
+    hide_overdue(sessions)
+    return sessions
 
 
 def open_readers(beside: sessionmaker[Session]) -> sessionmaker[Session]:
@@ -114,7 +148,9 @@ def open_readers(beside: sessionmaker[Session]) -> sessionmaker[Session]:
     engine = create_engine(beside.kw["bind"].url)
     event.listen(engine, "connect", _on_connect_reader)
     event.listen(engine, "begin", _on_begin_reading)
-    return sessionmaker(engine)
+    readers = sessionmaker(engine, info=beside.kw["info"])
+    hide_overdue(readers)
+    return readers
 
 
 def upgrade_database(path: Path) -> str | None:
@@ -143,6 +179,52 @@ def upgrade_database(path: Path) -> str | None:
         )
     create_database(path)
     return found
+
+
+def read_mark(path: Path, name: str) -> int | None:
+    """Return a mark of a database of whatever version, without opening the home.
+
+    Returns
+    -------
+    int or None
+        None where it was never set, or there is no such table or database.
+    """
+    if not path.is_file():
+        return None
+    with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
+        tables = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'marks'"
+        if database.execute(tables).fetchone() is None:
+            return None
+        query = "SELECT value FROM marks WHERE name = ?"
+        row: tuple[int] | None = database.execute(query, (name,)).fetchone()
+    return None if row is None else row[0]
+
+
+def set_mark(session: Session, name: str, value: int, *, now: datetime) -> None:
+    """Note how far this home has come."""
+    session.merge(schema.Mark(name=name, value=value, at=now))
+
+
+def scrub(path: Path) -> None:
+    """Leave no byte of deleted rows behind, neither in the database nor in its log.
+
+    SQLite overwrites what it deletes (``secure_delete``), but not the copies that moving rows
+    from page to page leaves in between; the log holds whole pages as they were.
+
+    Raises
+    ------
+    ScrubbingHindered
+        Somebody was reading all the while; doing the same again tries once more.
+    """
+    with closing(sqlite3.connect(path, PATIENCE, isolation_level=None)) as database:
+        database.execute("PRAGMA temp_store = MEMORY")
+        database.execute("VACUUM")
+        (busy, _, _) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise ScrubbingHindered(
+            "what was asked for is done, but another process kept the database from overwriting "
+            "its log: end long readings, then do the same again."
+        )
 
 
 def _schema_of(path: Path) -> str | None:

@@ -16,9 +16,10 @@ from revue import schema
 from revue.absences import stand_ins
 from revue.accompanying import ACCOMPANIED, asked_by
 from revue.journal import record
+from revue.notices import told_here
 from revue.order import neutral
 from revue.permissions import Permission, check_allowed
-from revue.queue import newest_run
+from revue.queue import newest_run, was_corrected
 from revue.records import Actor, PersonRow, SituationKind, State, Stay, WhyNot
 from revue.second_look import end_look
 from revue.situations import (
@@ -28,7 +29,7 @@ from revue.situations import (
     newest_decision,
     pending_contestation,
 )
-from revue.states import CLOSED_STATES, DONE_STATES, Act, check_step, is_step
+from revue.states import CLOSED_STATES, DONE_STATES, OPEN_STATES, Act, check_step, is_step
 
 
 def sync_people(session: Session, stays: Sequence[Stay], *, by: Actor, now: datetime) -> None:
@@ -56,6 +57,7 @@ def sync_people(session: Session, stays: Sequence[Stay], *, by: Actor, now: date
     told = set(
         session.scalars(select(schema.Person.person).where(schema.Person.informed_on.is_not(None)))
     )
+    here = told_here(session, by=now.date())
     session.execute(delete(schema.Person))
     if latest:
         session.execute(
@@ -67,7 +69,7 @@ def sync_people(session: Session, stays: Sequence[Stay], *, by: Actor, now: date
                     "referent": stay.referent,
                     "entered_on": stay.entered_on,
                     "left_on": stay.left_on,
-                    "informed_on": stay.informed_on,
+                    "informed_on": stay.informed_on or here.get(stay.person),
                     "synced_at": now,
                 }
                 for stay in latest.values()
@@ -135,13 +137,52 @@ def _withdraw(session: Session, told: Collection[str], *, by: Actor, now: dateti
     for situation in found:
         if situation.kind is SituationKind.SELF_OPENED and situation.person not in told:
             continue
-        end_look(session, situation.id, now=now)
-        contested = pending_contestation(session, situation.id)
-        if contested is not None:  # the answer is owed first, whatever it is
-            contested.stood = State.WITHDRAWN
-            continue
-        after = check_step(situation.state, Act.WITHDRAW)
-        move(session, by, situation, after, "withdraw", {}, now=now)
+        _take_back(session, situation, by=by, now=now)
+
+
+def withdraw_of(session: Session, people: Collection[str], *, by: Actor, now: datetime) -> None:
+    """Take every open situation of some persons back, whatever it is: they objected (S15)."""
+    row = schema.Situation
+    for person in sorted(people):
+        query = select(row).where(row.person == person).where(row.state.not_in(CLOSED_STATES))
+        for situation in session.scalars(query.order_by(row.id)).all():
+            _take_back(session, situation, by=by, now=now)
+
+
+def withdraw_signals(session: Session, person: str, *, by: Actor, now: datetime) -> int:
+    """Take a person's open signals back at once, because data behind them are wrong (GDPR 16).
+
+    Returns
+    -------
+    int
+        How many that were.
+
+    Raises
+    ------
+    Forbidden
+        The role answers no request.
+    """
+    check_allowed(by, Permission.ANSWER_REQUEST)
+    row = schema.Situation
+    found = session.scalars(
+        select(row)
+        .where(row.person == person, row.kind == SituationKind.SIGNAL)
+        .where(row.state.in_(OPEN_STATES))
+        .order_by(row.id)
+    ).all()
+    for situation in found:
+        _take_back(session, situation, by=by, now=now)
+    return len(found)
+
+
+def _take_back(session: Session, situation: schema.Situation, *, by: Actor, now: datetime) -> None:
+    end_look(session, situation.id, now=now)
+    contested = pending_contestation(session, situation.id)
+    if contested is not None:  # the answer is owed first, whatever it is
+        contested.stood = State.WITHDRAWN
+        return
+    after = check_step(situation.state, Act.WITHDRAW)
+    move(session, by, situation, after, "withdraw", {}, now=now)
 
 
 def people_of(
@@ -190,6 +231,7 @@ def people_of(
             select(row.person)
             .where(row.person.in_(people))
             .where(row.as_of > today - timedelta(days=repeat_days))
+            .where(~was_corrected())
         )
     )
     away = {} if newest is None else stand_ins(session, newest)

@@ -6,8 +6,9 @@ entry holds no content: what an act said is kept as a keyed commitment. An entry
 new head are written in the transaction of the act itself.
 
 Dropping the newest entries together with a restored older head is the one edit that the
-database alone cannot show: keep checkpoints elsewhere and hand one to
-:func:`verify_journal`.
+database alone cannot show: :mod:`revue.checkpoints` keeps signed heads elsewhere, and
+:func:`check_journal` holds the journal against every one of them. Checking takes the public
+key alone, so that a copy of the database can be checked by anybody.
 
 References
 ----------
@@ -17,93 +18,71 @@ RFC 6962 section 2.1 (Merkle tree hash); C2SP tlog-checkpoint (form of a checkpo
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
+import sqlite3
+from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from json.encoder import encode_basestring
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, delete, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
 from features.keys import ForgedSignature
 from revue import schema
+from revue.checkpoints import (
+    NAME,
+    Checkpoint,
+    Checkpoints,
+    LogKey,
+    NotACheckpoint,
+    note_of,
+    read_checkpoints,
+    write_checkpoint,
+)
+from revue.merkle import grow, leaf_hash, merkle_root, tree_root
 from revue.records import Actor, JournalEntry, JournalReport, canonical
 
 Signer = Callable[[bytes], str]
 Verifier = Callable[[bytes, str], None]
 
-ORIGIN = "rebond/journal"
 KEPT_MONTHS = 12
 """Months that expiry may not drop (CNIL logging recommendation 2021: 6 to 12 months)."""
 
 _LOG = Actor(login="log:journal", role=None, team=None)
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
-_NEWEST = select(schema.Head).order_by(schema.Head.month.desc()).limit(1)
-_LAST = select(func.max(schema.Entry.position)).where(schema.Entry.month == bindparam("month"))
+# The log goes on from its newest head however old that is.
+_NEWEST = (
+    select(schema.Head)
+    .order_by(schema.Head.month.desc())
+    .limit(1)
+    .execution_options(include_overdue=True)
+)
+# As tables, not as objects: how far the journal reaches depends on no rule about what is shown.
+_ENTRIES, _HEADS = (
+    schema.Base.metadata.tables[name] for name in ("journal_entries", "journal_heads")
+)
+_LAST = select(func.max(_ENTRIES.c.position)).where(_ENTRIES.c.month == bindparam("month"))
+
+LATE = timedelta(hours=1)
+"""Acts that for so long got no checkpoint outside the database are a fault of the journal."""
 
 
 class JournalEmpty(RebondError):
     """There is no head to take a checkpoint of."""
 
 
+class JournalUnreadable(RebondError):
+    """The newest head is not one that can be read."""
+
+
 class _Fault(RebondError):
     """What verifying found first."""
-
-
-def leaf_hash(content: bytes) -> bytes:
-    """Hash one leaf (RFC 6962: prefix 0x00)."""
-    return hashlib.sha256(b"\x00" + content).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """Hash an inner node (RFC 6962: prefix 0x01)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
-
-
-def grow(frontier: Sequence[bytes], size: int, leaf: bytes) -> tuple[bytes, ...]:
-    """Append a leaf to a tree given by the roots of its complete subtrees.
-
-    Parameters
-    ----------
-    frontier
-        Roots of the maximal complete subtrees, largest first: one for each bit of ``size``.
-    size
-        Leaves so far.
-    leaf
-        Hash of the new leaf.
-
-    Returns
-    -------
-    tuple of bytes
-        The frontier of the tree of ``size + 1`` leaves.
-    """
-    grown = list(frontier)
-    while size & 1:  # a carry: two complete subtrees of one size become one
-        leaf = node_hash(grown.pop(), leaf)
-        size >>= 1
-    return (*grown, leaf)
-
-
-def tree_root(frontier: Sequence[bytes]) -> bytes:
-    """Return the Merkle tree hash of a tree given by its frontier."""
-    if not frontier:
-        return hashlib.sha256().digest()
-    *rest, root = frontier
-    for subtree in reversed(rest):
-        root = node_hash(subtree, root)
-    return root
-
-
-def merkle_root(leaves: Iterable[bytes]) -> bytes:
-    """Return the Merkle tree hash over leaf hashes."""
-    frontier: tuple[bytes, ...] = ()
-    for size, leaf in enumerate(leaves):
-        frontier = grow(frontier, size, leaf)
-    return tree_root(frontier)
 
 
 def record(
@@ -179,7 +158,7 @@ def _commitment(
     opened = canonical({**place, "act": act, "subject": subject, "details": dict(details)})
     # A signature is a keyed function of what is committed to: its hash cannot be guessed
     # from a dictionary of likely details, and the holder of the key can open it again.
-    return hashlib.sha256(sign(f"{ORIGIN}/commitment\n{opened}".encode()).encode()).hexdigest()
+    return hashlib.sha256(sign(f"{NAME}/commitment\n{opened}".encode()).encode()).hexdigest()
 
 
 def _append(session: Session, head: schema.Head, entry: schema.Entry, now: datetime) -> None:
@@ -200,7 +179,7 @@ def _append(session: Session, head: schema.Head, entry: schema.Entry, now: datet
         head.size += 1
         head.frontier = "".join(subtree.hex() for subtree in frontier)
         head.root = tree_root(frontier).hex()
-        head.signature = sign(_note(head.month, head.size, head.root))
+        head.signature = sign(_note(head))
         session.add(head)
     session.flush()
 
@@ -213,7 +192,7 @@ def _is_intact(head: schema.Head, sign: Signer) -> bool:
         same_root = tree_root(_read_frontier(head.frontier)).hex() == head.root
     except ValueError:
         return False
-    return same_root and head.signature == sign(_note(head.month, head.size, head.root))
+    return same_root and head.signature == sign(_note(head))
 
 
 def _next_position(session: Session, month: str) -> int:
@@ -221,7 +200,7 @@ def _next_position(session: Session, month: str) -> int:
     return 0 if last is None else last + 1
 
 
-def verify_journal(session: Session, verify: Verifier, earlier: str | None = None) -> JournalReport:
+def verify_journal(session: Session, verify: Verifier) -> JournalReport:
     """Recompute every leaf, every tree, the chain of months and every signed head.
 
     Parameters
@@ -230,92 +209,400 @@ def verify_journal(session: Session, verify: Verifier, earlier: str | None = Non
         On the review database.
     verify
         Checks a signature: the home's ``Keyring.verify``.
-    earlier
-        Text of a checkpoint taken before; the journal must continue it.
-
-    Returns
-    -------
-    JournalReport
-        ``size`` counts the entries of all months, ``root`` is that of the newest month.
     """
-    fresh = {"populate_existing": True}  # the rows as they stand, never as remembered
-    leaves: dict[str, list[bytes]] = {}
-    heads: Sequence[schema.Head] = ()
-    firsts: dict[str, schema.Entry] = {}
-    fault = None
+    return _verified(raw_connection(session), verify)
+
+
+def check_journal(
+    journal: Session | sqlite3.Connection,
+    key: LogKey,
+    *,
+    kept: Checkpoints | None = None,
+    handed: str | None = None,
+    is_home: bool = False,
+) -> JournalReport:
+    """Verify a journal, and that it continues every checkpoint there is of it.
+
+    Parameters
+    ----------
+    journal
+        The review database, or a copy of it that is only read.
+    key
+        The home's public key; nothing here is secret.
+    kept
+        The checkpoints outside the database.
+    handed
+        Text of one or several checkpoints that somebody took down before.
+    is_home
+        The journal is that of a home in use, not of a copy: then checkpoints have to be there.
+    """
+    connection = raw_connection(journal)
     try:
-        heads = session.scalars(
-            select(schema.Head).order_by(schema.Head.month), execution_options=fresh
-        ).all()
-        in_order = select(schema.Entry).order_by(schema.Entry.month, schema.Entry.position)
-        for entry in session.scalars(in_order, execution_options=fresh):
-            month = leaves.setdefault(entry.month, [])
-            month.append(_checked_leaf(entry, len(month)))
-            firsts.setdefault(entry.month, entry)
-        _check_begun(session, heads)
-        _check_heads(heads, leaves, verify)
-        _check_chain(heads, firsts)
-        if earlier is not None:
-            _check_continues(leaves, verify, earlier)
-    except _Fault as found:
-        fault = str(found)
-    except (TypeError, ValueError, DBAPIError) as unreadable:
-        fault = f"a row of the journal cannot be read: {unreadable}."
-    root = heads[-1].root if heads else merkle_root(()).hex()
-    return JournalReport(fault is None, sum(map(len, leaves.values())), root, fault)
+        given = read_checkpoints(handed, key) if handed is not None else ()
+        found = tuple(kept.read()) if kept is not None else ()
+    except (NotACheckpoint, OSError) as unreadable:
+        plain = _verified(connection, key.verify)
+        return (
+            plain if plain.fault else JournalReport(False, plain.size, plain.root, str(unreadable))
+        )
+    report = _verified(connection, key.verify, given, found)
+    if report.ok and is_home and kept is not None:
+        late = _lateness(connection, kept)
+        if late is not None:
+            return JournalReport(False, report.size, report.root, late, report.checkpoints)
+    return report
 
 
-def _check_begun(session: Session, heads: Sequence[schema.Head]) -> None:
-    if not heads and session.scalars(select(schema.User)).first() is not None:
-        raise _Fault("there are accounts, but no journal of how they came to be.")
-
-
-def checkpoint(session: Session) -> str:
+def checkpoint(journal: Session | sqlite3.Connection, key: LogKey) -> str:
     """Return the newest signed head as text, to be kept outside the database.
 
     Raises
     ------
     JournalEmpty
         Nothing was recorded yet.
+    JournalUnreadable
+        The newest head is not as it was written.
     """
-    newest = session.scalars(select(schema.Head).order_by(schema.Head.month.desc())).first()
+    newest = raw_connection(journal).execute(f"{_ALL_HEADS} DESC LIMIT 1").fetchone()
     if newest is None:
         raise JournalEmpty("the journal holds no entry yet; there is nothing to take down.")
-    return _checkpoint_text(newest)
+    head = _Head(*newest)
+    try:
+        root = bytes.fromhex(head.root)
+        return write_checkpoint(head.month, head.size, root, head.signature, key)
+    except (TypeError, ValueError) as error:
+        raise JournalUnreadable(
+            "the newest head of the journal was changed: run `rebond journal verify`."
+        ) from error
 
 
-def entries(session: Session, limit: int) -> tuple[JournalEntry, ...]:
-    """Return the newest entries, newest first."""
-    newest = (
-        select(schema.Entry)
-        .order_by(schema.Entry.month.desc(), schema.Entry.position.desc())
-        .limit(limit)
-    )
-    return tuple(
-        JournalEntry(
-            month=row.month,
-            position=row.position,
-            at=datetime.fromisoformat(row.at),
-            actor=row.actor,
-            act=row.act,
-            subject=row.subject,
+def months(session: Session) -> tuple[str, ...]:
+    """Return the months that the journal holds, newest first."""
+    return tuple(session.scalars(select(_HEADS.c.month).order_by(_HEADS.c.month.desc())))
+
+
+def size(session: Session) -> int:
+    """Return how many entries the heads count; whether they are there, verifying tells."""
+    return int(session.scalar(select(func.coalesce(func.sum(_HEADS.c.size), 0))) or 0)
+
+
+def entries(
+    session: Session,
+    limit: int,
+    *,
+    month: str | None = None,
+    act: str | None = None,
+    before: tuple[str, int] | None = None,
+) -> tuple[JournalEntry, ...]:
+    """Return the newest entries, newest first.
+
+    Parameters
+    ----------
+    session
+        On the review database.
+    limit
+        How many at most.
+    month, act
+        Only those of one month, of one kind of act.
+    before
+        Only those older than the entry of this month and position.
+    """
+    newest = select(schema.Entry).order_by(schema.Entry.month.desc(), schema.Entry.position.desc())
+    if month is not None:
+        newest = newest.where(schema.Entry.month == month)
+    if act is not None:
+        newest = newest.where(schema.Entry.act == act)
+    if before is not None:
+        newest = newest.where(tuple_(schema.Entry.month, schema.Entry.position) < before)
+    return tuple(_entry(row) for row in session.scalars(newest.limit(limit)))
+
+
+def drop_months(session: Session, today: date) -> tuple[str, ...]:
+    """Drop the whole months that need not be kept any more, oldest first (S23).
+
+    The triggers of the database let nothing younger go, counted from the newest month in the
+    journal: whoever wants a month to go records an act of this month first, such as the
+    purge itself.
+
+    Parameters
+    ----------
+    session
+        In the caller's transaction.
+    today
+        The day of the home.
+
+    Returns
+    -------
+    tuple of str
+        The months dropped; their checkpoints are removed with the next one written.
+    """
+    held = sorted(months(session))
+    if not held:
+        return ()
+    newest = min(held[-1], f"{today:%Y-%m}")
+    dropped = tuple(month for month in held if is_expired(month, newest))
+    for month in dropped:
+        for table in (_HEADS, _ENTRIES):
+            session.execute(delete(table).where(table.c.month == month))
+    return dropped
+
+
+def is_expired(month: str, newest: str) -> bool:
+    """Say whether a month need not be kept any more beside the newest.
+
+    >>> is_expired("2025-10", "2026-11"), is_expired("2025-11", "2026-11")
+    (True, False)
+    """
+    return _months(month, newest) > KEPT_MONTHS
+
+
+def raw_connection(journal: Session | sqlite3.Connection) -> sqlite3.Connection:
+    """Return the connection itself: a million rows are read as they are, not as objects."""
+    if isinstance(journal, sqlite3.Connection):
+        return journal
+    journal.flush()
+    raw: Any = journal.connection().connection.driver_connection
+    found: sqlite3.Connection = raw
+    return found
+
+
+class _Head(NamedTuple):
+    month: str
+    size: int
+    root: str
+    frontier: str
+    signature: str
+
+
+class _First(NamedTuple):
+    actor: str
+    act: str
+    subject: str
+    commitment: str
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """One month as its entries say it is; ``roots`` at the sizes that were asked for."""
+
+    size: int
+    frontier: tuple[bytes, ...]
+    first: _First
+    roots: Mapping[int, bytes]
+
+
+def _verified(
+    connection: sqlite3.Connection,
+    verify: Verifier,
+    given: Sequence[Checkpoint] = (),
+    kept: Sequence[Checkpoint] = (),
+) -> JournalReport:
+    trees: dict[str, _Tree] = {}
+    heads: list[_Head] = []
+    fault = None
+    asked: dict[str, set[int]] = {}
+    for seen in (*given, *kept):
+        asked.setdefault(seen.month, set()).add(seen.size)
+    try:
+        heads = [_Head(*row) for row in connection.execute(_ALL_HEADS)]
+        for (month,) in connection.execute(_ALL_MONTHS).fetchall():
+            trees[month] = _read_tree(connection, month, asked.get(month, set()))
+        _check_begun(connection, heads)
+        _check_heads(heads, trees, verify)
+        _check_chain(heads, trees)
+        _check_given(given, trees, verify)
+        _check_kept(kept, trees, verify)
+    except _Fault as found:
+        fault = str(found)
+    except (TypeError, ValueError, sqlite3.Error, DBAPIError) as unreadable:
+        fault = f"a row of the journal cannot be read: {unreadable}."
+    root = str(heads[-1].root) if heads else merkle_root(()).hex()
+    counted = sum(tree.size for tree in trees.values())
+    return JournalReport(fault is None, counted, root, fault, len(given) + len(kept))
+
+
+_ALL_HEADS = "SELECT month, size, root, frontier, signature FROM journal_heads ORDER BY month"
+_ALL_MONTHS = "SELECT DISTINCT month FROM journal_entries ORDER BY month"
+_ONE_MONTH = (
+    "SELECT position, at, actor, act, subject, commitment, leaf FROM journal_entries "
+    "WHERE month = ? ORDER BY position"
+)
+
+
+def _read_tree(connection: sqlite3.Connection, month: str, asked: Collection[int]) -> _Tree:
+    """Hash a month from its first entry to its last.
+
+    A million entries are hashed in seconds because nothing is made of a row but its bytes;
+    they are those of :func:`content_of`, and the tree grows as in :func:`revue.merkle.grow`.
+    """
+    quote, sha256 = encode_basestring, hashlib.sha256
+    named = quote(month)
+    frontier: list[bytes] = []
+    roots: dict[int, bytes] = {}
+    first = None
+    size = 0
+    for position, at, actor, act, subject, commitment, leaf in connection.execute(
+        _ONE_MONTH, (month,)
+    ):
+        if position != size:
+            raise _Fault(f"{month}: entry {size} is missing.")
+        hashed = sha256(
+            f"\0[{named},{size},{quote(at)},{quote(actor)},{quote(act)},{quote(subject)},"
+            f"{quote(commitment)}]".encode()
         )
-        for row in session.scalars(newest)
+        if hashed.hexdigest() != leaf:
+            raise _Fault(f"{month} entry {size}: its content is not what was recorded.")
+        if first is None:
+            first = _First(actor, act, subject, commitment)
+        node, carry = hashed.digest(), size
+        while carry & 1:
+            node = sha256(b"\1" + frontier.pop() + node).digest()
+            carry >>= 1
+        frontier.append(node)
+        size += 1
+        if size in asked:
+            roots[size] = tree_root(frontier)
+    if first is None:
+        raise _Fault(f"{month}: its entries cannot be read.")
+    return _Tree(size, tuple(frontier), first, roots)
+
+
+def _check_begun(connection: sqlite3.Connection, heads: Sequence[_Head]) -> None:
+    if not heads and connection.execute("SELECT 1 FROM users LIMIT 1").fetchone():
+        raise _Fault("there are accounts, but no journal of how they came to be.")
+
+
+def _check_heads(heads: Sequence[_Head], trees: Mapping[str, _Tree], verify: Verifier) -> None:
+    without_head = set(trees) - {head.month for head in heads}
+    if without_head:
+        raise _Fault(f"{min(without_head)}: entries without a signed head.")
+    for head in heads:
+        tree = trees.get(head.month)
+        counted = tree.size if tree else 0
+        if tree is None or head.size != counted:
+            raise _Fault(f"{head.month}: the head counts {head.size} entries, found {counted}.")
+        if tree_root(tree.frontier).hex() != head.root:
+            raise _Fault(f"{head.month}: the tree over its entries is not the signed one.")
+        if "".join(subtree.hex() for subtree in tree.frontier) != head.frontier:
+            raise _Fault(f"{head.month}: the head keeps other subtrees than its entries have.")
+        try:
+            verify(_note(head), head.signature)
+        except ForgedSignature as forged:
+            raise _Fault(f"{head.month}: the head is not signed with this home's key.") from forged
+
+
+def _check_chain(heads: Sequence[_Head], trees: Mapping[str, _Tree]) -> None:
+    previous: _Head | None = None
+    for head in heads:
+        first = trees[head.month].first
+        chained = first.act == "checkpoint" and first.actor == _LOG.login
+        if previous is None:
+            if chained and not is_expired(first.subject, heads[-1].month):
+                raise _Fault(f"{first.subject}: the month is missing and not yet to be dropped.")
+        elif not chained or first.commitment != _chain_commitment(previous):
+            raise _Fault(f"{head.month}: does not continue {previous.month}.")
+        previous = head
+
+
+def _check_given(given: Iterable[Checkpoint], trees: Mapping[str, _Tree], verify: Verifier) -> None:
+    for seen in given:
+        try:
+            verify(seen.text, seen.signature)
+        except ForgedSignature as forged:
+            raise _Fault("the checkpoint handed over is not one that this home signed.") from forged
+        if seen.month not in trees:
+            raise _Fault(f"{seen.month}: the checkpoint's month is no longer in the journal.")
+        if trees[seen.month].roots.get(seen.size) != seen.root:
+            raise _not_continued(seen)
+
+
+def _check_kept(kept: Iterable[Checkpoint], trees: Mapping[str, _Tree], verify: Verifier) -> None:
+    """Hold the journal against the checkpoints outside the database.
+
+    A root that is the journal's own needs no signature to be believed: only what contradicts
+    is checked for it, and the newest of each month.
+    """
+    newest: dict[str, Checkpoint] = {}
+    for seen in kept:
+        if seen.month not in trees:
+            if not trees or not is_expired(seen.month, max(trees)):
+                _check_own(seen, verify)
+                raise _Fault(f"{seen.month}: the month of a checkpoint is not in the journal.")
+        elif trees[seen.month].roots.get(seen.size) != seen.root:
+            _check_own(seen, verify)
+            raise _not_continued(seen)
+        if seen.month not in newest or newest[seen.month].size <= seen.size:
+            newest[seen.month] = seen
+    for seen in newest.values():
+        _check_own(seen, verify)
+
+
+def _check_own(seen: Checkpoint, verify: Verifier) -> None:
+    try:
+        verify(seen.text, seen.signature)
+    except ForgedSignature as forged:
+        raise _Fault(
+            f"{seen.month}: the checkpoint of size {seen.size} outside the database is not one "
+            "that this home signed."
+        ) from forged
+
+
+def _not_continued(seen: Checkpoint) -> _Fault:
+    return _Fault(
+        f"{seen.month}: the journal does not continue the checkpoint of size {seen.size}."
     )
+
+
+_NEWEST_AT = "SELECT at FROM journal_entries ORDER BY month DESC, position DESC LIMIT 1"
+
+
+def _lateness(connection: sqlite3.Connection, kept: Checkpoints) -> str | None:
+    """Say that acts go without checkpoints outside the database: a full disk, or an attack."""
+    newest = connection.execute(_NEWEST_AT).fetchone()
+    if newest is None:
+        return None
+    written = kept.newest_at()
+    if written is None:
+        return (
+            "no checkpoint is kept outside the database: see that its folder can be written to "
+            "and was not emptied."
+        )
+    if datetime.fromisoformat(newest[0]) - written > LATE:
+        return (
+            f"no checkpoint was written outside the database since {written:%Y-%m-%d %H:%M} UTC, "
+            "though acts were recorded: see that its folder can be written to and was not emptied."
+        )
+    return None
+
+
+def _entry(row: schema.Entry) -> JournalEntry:
+    return JournalEntry(
+        month=row.month,
+        position=row.position,
+        at=datetime.fromisoformat(row.at),
+        actor=row.actor,
+        act=row.act,
+        subject=row.subject,
+    )
+
+
+def content_of(
+    month: str, position: int, at: str, actor: str, act: str, subject: str, commitment: str
+) -> bytes:
+    """Return the bytes of an entry, of which its leaf is the hash."""
+    return canonical([month, position, at, actor, act, subject, commitment]).encode()
 
 
 def _content(entry: schema.Entry) -> bytes:
-    return canonical(
-        [
-            entry.month,
-            entry.position,
-            entry.at,
-            entry.actor,
-            entry.act,
-            entry.subject,
-            entry.commitment,
-        ]
-    ).encode()
+    return content_of(
+        entry.month,
+        entry.position,
+        entry.at,
+        entry.actor,
+        entry.act,
+        entry.subject,
+        entry.commitment,
+    )
 
 
 def _read_frontier(text: str) -> tuple[bytes, ...]:
@@ -323,81 +610,14 @@ def _read_frontier(text: str) -> tuple[bytes, ...]:
     return tuple(bytes.fromhex(text[at : at + width]) for at in range(0, len(text), width))
 
 
-def _note(month: str, size: int, root: str) -> bytes:
-    return f"{ORIGIN}/{month}\n{size}\n{b64encode(bytes.fromhex(root)).decode()}\n".encode()
+def _note(head: schema.Head | _Head) -> bytes:
+    return note_of(head.month, head.size, bytes.fromhex(head.root))
 
 
-def _checkpoint_text(head: schema.Head) -> str:
+def _chain_commitment(head: schema.Head | _Head) -> str:
+    # Without the key's id in the signature line: months are chained as they always were.
     signature = b64encode(bytes.fromhex(head.signature)).decode()
-    return f"{_note(head.month, head.size, head.root).decode()}\n\u2014 {ORIGIN} {signature}\n"
-
-
-def _chain_commitment(head: schema.Head) -> str:
-    return hashlib.sha256(_checkpoint_text(head).encode()).hexdigest()
-
-
-def _checked_leaf(entry: schema.Entry, expected: int) -> bytes:
-    place = f"{entry.month} entry {entry.position}"
-    if entry.position != expected:
-        raise _Fault(f"{entry.month}: entry {expected} is missing.")
-    leaf = leaf_hash(_content(entry))
-    if leaf.hex() != entry.leaf:
-        raise _Fault(f"{place}: its content is not what was recorded.")
-    return leaf
-
-
-def _check_heads(
-    heads: Sequence[schema.Head], leaves: Mapping[str, Sequence[bytes]], verify: Verifier
-) -> None:
-    without_head = set(leaves) - {head.month for head in heads}
-    if without_head:
-        raise _Fault(f"{min(without_head)}: entries without a signed head.")
-    for head in heads:
-        found = leaves.get(head.month, ())
-        if head.size != len(found):
-            raise _Fault(f"{head.month}: the head counts {head.size} entries, found {len(found)}.")
-        frontier: tuple[bytes, ...] = ()
-        for size, leaf in enumerate(found):
-            frontier = grow(frontier, size, leaf)
-        if tree_root(frontier).hex() != head.root:
-            raise _Fault(f"{head.month}: the tree over its entries is not the signed one.")
-        if "".join(subtree.hex() for subtree in frontier) != head.frontier:
-            raise _Fault(f"{head.month}: the head keeps other subtrees than its entries have.")
-        try:
-            verify(_note(head.month, head.size, head.root), head.signature)
-        except ForgedSignature as forged:
-            raise _Fault(f"{head.month}: the head is not signed with this home's key.") from forged
-
-
-def _check_chain(heads: Sequence[schema.Head], firsts: Mapping[str, schema.Entry]) -> None:
-    previous: schema.Head | None = None
-    for head in heads:
-        first = firsts[head.month]
-        chained = first.act == "checkpoint" and first.actor == _LOG.login
-        if previous is None:
-            if chained and _months(first.subject, heads[-1].month) <= KEPT_MONTHS:
-                raise _Fault(f"{first.subject}: the month is missing and not yet to be dropped.")
-        elif not chained or first.commitment != _chain_commitment(previous):
-            raise _Fault(f"{head.month}: does not continue {previous.month}.")
-        previous = head
-
-
-def _check_continues(leaves: Mapping[str, Sequence[bytes]], verify: Verifier, earlier: str) -> None:
-    try:
-        origin, size_line, root_line, blank, signed = earlier.splitlines()
-        name, month = origin.rsplit("/", 1)
-        size = int(size_line)
-        root = b64decode(root_line, validate=True).hex()
-        signature = b64decode(signed.removeprefix(f"\u2014 {ORIGIN} "), validate=True).hex()
-        if name != ORIGIN or blank:
-            raise _Fault("the checkpoint handed over is not one of this journal.")
-        verify(_note(month, size, root), signature)
-    except (ValueError, NotBase64, ForgedSignature) as error:
-        raise _Fault("the checkpoint handed over is not one that this home signed.") from error
-    if month not in leaves:
-        raise _Fault(f"{month}: the checkpoint's month is no longer in the journal.")
-    if len(leaves[month]) < size or merkle_root(leaves[month][:size]).hex() != root:
-        raise _Fault(f"{month}: the journal does not continue the checkpoint of size {size}.")
+    return hashlib.sha256(_note(head) + f"\n\u2014 {NAME} {signature}\n".encode()).hexdigest()
 
 
 def _months(start: str, end: str) -> int:

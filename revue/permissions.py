@@ -31,6 +31,8 @@ class Permission(StrEnum):
     NOTE_OBSERVATION = "review:observation:note"
     PRACTISE = "review:practice:do"
     LIFT_IDENTITY = "review:identity:lift"
+    READ_CONTACTS = "review:contacts:read"
+    NOTE_NOTICE = "review:notice:note"
     FILL_QUEUE = "review:queue:fill"
     SYNC_PEOPLE = "review:people:sync"
     READ_TEAM = "team:absence:read"
@@ -45,11 +47,17 @@ class Permission(StrEnum):
     RECORD_AUDIT = "committee:audit:record"
     VOTE = "committee:model:vote"
     MEND_WORDING = "committee:wording:mend"
+    SIGN_ASSESSMENT = "oversight:assessment:sign"
     READ_RIGHTS = "oversight:rights:read"
+    ANSWER_REQUEST = "oversight:request:answer"
+    OPEN_SEALED_COPY = "oversight:sealed_copy:open"
     READ_JOURNAL = "oversight:journal:read"
     READ_SAFEGUARDS = "oversight:safeguards:read"
     CREATE_USER = "admin:user:create"
     READ_USERS = "admin:user:read"
+    MANAGE_USERS = "admin:user:manage"
+    PURGE = "admin:home:purge"
+    ROTATE_KEYS = "admin:keys:rotate"
 
 
 _OVERSIGHT = frozenset(
@@ -88,16 +96,35 @@ ROLE_PERMISSIONS: dict[Role | None, frozenset[Permission]] = {
             Permission.CONTEST,
             Permission.NOTE_OBSERVATION,
             Permission.PRACTISE,
+            Permission.READ_CONTACTS,
+            Permission.NOTE_NOTICE,
         }
     ),
     Role.TEAM_LEAD: frozenset(
         {Permission.READ_TEAM, Permission.MANAGE_ABSENCES, Permission.ASSIGN}
     ),
     Role.STEWARD: _DATA_WORK,
-    Role.COMMITTEE: _OVERSIGHT | {Permission.VOTE, Permission.MEND_WORDING},
-    Role.DPO: _OVERSIGHT | {Permission.ANSWER_CONTESTATION},
-    Role.ADMIN: frozenset({Permission.CREATE_USER, Permission.READ_USERS}),
-    None: _DATA_WORK | {Permission.CREATE_USER, Permission.READ_USERS, Permission.SEND_DIGEST},
+    Role.COMMITTEE: _OVERSIGHT
+    | {Permission.VOTE, Permission.MEND_WORDING, Permission.SIGN_ASSESSMENT},
+    Role.DPO: _OVERSIGHT
+    | {
+        Permission.ANSWER_CONTESTATION,
+        Permission.ANSWER_REQUEST,
+        Permission.OPEN_SEALED_COPY,
+        Permission.SIGN_ASSESSMENT,
+    },
+    Role.ADMIN: frozenset({Permission.CREATE_USER, Permission.READ_USERS, Permission.MANAGE_USERS}),
+    None: _DATA_WORK
+    | {
+        Permission.CREATE_USER,
+        Permission.READ_USERS,
+        Permission.MANAGE_USERS,
+        Permission.SEND_DIGEST,
+        Permission.ANSWER_REQUEST,
+        Permission.NOTE_NOTICE,
+        Permission.PURGE,
+        Permission.ROTATE_KEYS,
+    },
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
@@ -21,6 +21,9 @@ from revue.journal import record
 from revue.permissions import Permission, account_of, check_allowed
 from revue.records import Actor, DecisionKind, Opinion, State
 from revue.review import NoSignalToDismiss
+
+TOGETHER = 11
+"""How many people more have to answer before the counts are told anew (statistical secrecy)."""
 
 ELSEWHERE = State.HANDLED_ELSEWHERE
 """The answer of somebody who said *traité hors de cet outil*, whatever was asked."""
@@ -141,6 +144,9 @@ def practise(
     if asked.id in before.done:
         return before
     account = account_of(actor)
+    step = schema.PracticeStep
+    mine = (step.user_id == account, step.exercise == asked.id)
+    session.execute(delete(step).where(*mine))  # what they did too long ago to count
     session.add(schema.PracticeStep(user_id=account, exercise=asked.id, at=now))
     _count(session, asked, answers, now)
     done = before.done | {asked.id}
@@ -151,7 +157,7 @@ def practise(
 
 
 def counts(session: Session, actor: Actor, asked: Exercise) -> dict[Question, dict[Choice, int]]:
-    """Count the answers to one exercise; to be shown only after suppression (S24).
+    """Return the answers to one exercise as last told; shown only after suppression (S24).
 
     Returns
     -------
@@ -164,7 +170,7 @@ def counts(session: Session, actor: Actor, asked: Exercise) -> dict[Question, di
     """
     check_allowed(actor, Permission.PRACTISE)
     kept = {
-        (row.question, row.choice): row.count
+        (row.question, row.choice): row.shown
         for row in session.scalars(
             select(schema.PracticeCount).where(schema.PracticeCount.exercise == asked.id)
         )
@@ -212,3 +218,10 @@ def _count(
             )
             .values(count=table.count + 1)
         )
+    # Each question was answered by everybody who did the exercise: one of them tells how many.
+    first = next(iter(Question)).value
+    answered = select(func.sum(table.count)).where(
+        table.exercise == asked.id, table.question == first
+    )
+    if (session.scalar(answered) or 0) % TOGETHER == 0:
+        session.execute(update(table).where(table.exercise == asked.id).values(shown=table.count))

@@ -40,12 +40,14 @@ from revue.records import (
     Part,
     QueueItem,
     QueuePage,
+    Right,
     ScoringRun,
     SituationKind,
     State,
 )
-from revue.situations import is_stopped, is_waiting
+from revue.situations import is_waiting
 from revue.states import BEGUN_STATES, CLOSED_STATES, DONE_STATES, Act, check_step
+from revue.stops import is_stopped
 
 CONTROL_INTERVAL = timedelta(days=365)
 """A person is drawn at random at most once in this time (S35)."""
@@ -232,13 +234,30 @@ def ids_of(session: Session, person: str, *, today: date) -> tuple[str, ...]:
 
 
 def busy_people(session: Session, *, as_of: date, repeat_days: int) -> frozenset[str]:
-    """Return who has an open situation, or a signal within ``repeat_days`` before ``as_of``."""
-    recent = (schema.Situation.kind == SituationKind.SIGNAL) & (
-        schema.Situation.as_of > as_of - timedelta(days=repeat_days)
+    """Return who has an open situation, or a signal within ``repeat_days`` before ``as_of``.
+
+    One that was withdrawn because its data were wrong does not count: the corrected ones may
+    be looked at.
+    """
+    recent = (
+        (schema.Situation.kind == SituationKind.SIGNAL)
+        & (schema.Situation.as_of > as_of - timedelta(days=repeat_days))
+        & ~was_corrected()
     )
     return frozenset(
         session.scalars(select(schema.Situation.person).where(is_waiting(as_of) | recent))
     )
+
+
+def was_corrected() -> ColumnElement[bool]:
+    """Return the condition that a situation was withdrawn over a request to rectify (GDPR 16)."""
+    row, request = schema.Situation, schema.Request
+    asked = (
+        select(request.id)
+        .where(request.person == row.person, request.asked == Right.RECTIFY)
+        .where(request.at >= row.opened_at)
+    )
+    return (row.state == State.WITHDRAWN) & asked.exists()
 
 
 def recent_controls(session: Session, *, as_of: date) -> frozenset[str]:

@@ -129,6 +129,76 @@ class Outcome(Labelled):
     KEPT = "kept", "La situation reste ouverte"
 
 
+class Right(Labelled):
+    """What a person may ask for."""
+
+    ACCESS = "access", "Accès"
+    RECTIFY = "rectify", "Rectification"
+    RESTRICT = "restrict", "Limitation"
+    OBJECT = "object", "Opposition"
+    ERASE = "erase", "Effacement"
+
+
+class RequestOutcome(Labelled):
+    """What a request came to."""
+
+    DONE = "done", "Fait"
+    REFUSED = "refused", "Refusé, avec la raison et les recours"
+
+
+class NoticeForm(Labelled):
+    """How a person was told of this processing."""
+
+    ORAL = "oral", "De vive voix, en langage simple"
+    LETTER = "letter", "Par courrier"
+    LEAFLET = "leaflet", "Document remis en main propre"
+    INTERPRETER = "interpreter", "Avec une personne interprète"
+    IMPORTED = "imported", "Selon le logiciel du service"
+
+
+@dataclass(frozen=True)
+class NoticeRow:
+    """That a person was told of this processing."""
+
+    told_on: date
+    form: NoticeForm
+    by: str
+    version: str
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """A right that a person uses, and by when they are owed the answer.
+
+    ``days_left`` is negative once the day has passed.
+    """
+
+    id: str
+    person: str
+    asked: Right
+    received_on: date
+    due_on: date
+    days_left: int
+    noted_by: str
+    outcome: RequestOutcome | None
+
+    @property
+    def overdue(self) -> bool:
+        """The month is over, and the person still waits."""
+        return self.outcome is None and self.days_left < 0
+
+
+@dataclass(frozen=True)
+class RequestCount:
+    """How often a right was used, and how often the answer was late; nobody in particular."""
+
+    asked: Right
+    waiting: int
+    overdue: int
+    answered: int
+    late: int
+
+
 class WhyNot(StrEnum):
     """Why somebody is not in the queue; never how near they were to being retained."""
 
@@ -436,6 +506,8 @@ class Vote:
     at: datetime
     waived_until: date | None = None
     """Last day on which the waiver holds; None without one, or where none was written then."""
+    signature: str | None = None
+    """By the member's own key (S31); None where no password was asked for."""
 
     @property
     def waiver_end(self) -> date | None:
@@ -524,6 +596,13 @@ class SignedIn:
 
 
 @dataclass(frozen=True)
+class CodeAsked:
+    """Login and password belong together, and the account's second factor is still to come."""
+
+    login: str
+
+
+@dataclass(frozen=True)
 class SignInRefused:
     """They do not, or the login is locked; the same for a login that does not exist."""
 
@@ -537,6 +616,8 @@ class WebSession:
     token: str
     csrf: str
     actor: Actor
+    second_factor: bool = False
+    """Whether the account has one."""
 
 
 @dataclass(frozen=True)
@@ -548,6 +629,8 @@ class UserRow:
     team: str | None
     practised: bool
     created_at: datetime
+    closed_at: datetime | None = None
+    second_factor: bool = False
 
 
 @dataclass(frozen=True)
@@ -564,12 +647,17 @@ class JournalEntry:
 
 @dataclass(frozen=True)
 class JournalReport:
-    """What verifying the whole journal found; ``fault`` names the first broken place."""
+    """What verifying the whole journal found; ``fault`` names the first broken place.
+
+    ``size`` counts the entries of all months, ``root`` is that of the newest, and
+    ``checkpoints`` how many signed checkpoints it was held against.
+    """
 
     ok: bool
     size: int
     root: str
     fault: str | None
+    checkpoints: int = 0
 
 
 def canonical(plain: object) -> str:

@@ -45,7 +45,6 @@ from revue.situations import (
     ViewMissing,
     begin,
     check_free,
-    is_stopped,
     kinds_open_to,
     move,
     newest_contestation,
@@ -56,6 +55,7 @@ from revue.situations import (
     visible,
 )
 from revue.states import BEGUN_STATES, Act, check_step, part_strongly
+from revue.stops import is_stopped
 
 LONGEST_PUT_OFF = timedelta(days=60)
 """How far a situation can be put off (ours): two reviews, then somebody looks."""

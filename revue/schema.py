@@ -1,8 +1,11 @@
 """The tables of the review database, each with how long its rows may be kept (S18).
 
-Scores live in :class:`Signal` and nowhere else. What the database itself must refuse
-(an unknown decision, a decision without a person, an edited journal) stands here as a
-constraint or in the migrations as a trigger, so that no program has to be trusted with it.
+Each table also says how its rows lead to the person accompanied they are about (``whose``):
+what an access export, an erasure, a restriction and a backup hold of somebody is found by
+that and by nothing else. Scores live in :class:`Signal` and nowhere else. What the database
+itself must refuse (an unknown decision, a decision without a person, an edited journal)
+stands here as a constraint or in the migrations as a trigger, so that no program has to be
+trusted with it.
 """
 
 from __future__ import annotations
@@ -35,8 +38,11 @@ from revue.records import (
     Contact,
     DecisionKind,
     ModelState,
+    NoticeForm,
     Opinion,
     Outcome,
+    RequestOutcome,
+    Right,
     Role,
     SituationKind,
     State,
@@ -56,17 +62,36 @@ _ACTIVE = "active base, 2 years from the last contact: CNIL reference framework 
 _LOG = "log, 12 months: CNIL logging recommendation 2021 (6 to 12)"
 _SIGNAL = "signal, 90 days (ours)"
 _MODEL = "as long as signals of the model can be contested, 2 years (ours)"
+_LETTER = "as long as a signal can be contested, 2 years (ours)"
+_SIGNED = "as long as somebody can ask what was assessed, 10 years (ours); nothing about a person"
+_TOLD = "goes with the histories of the person, 10 years at most (ours)"
 _WORDING = "as long as a sentence may stand in it, 10 years (ours); nothing about a person"
 
 
-def _kept(days: int, anchor: str, source: str, *, numbered: bool = False) -> dict[str, Any]:
-    """Declare a table's retention.
+class Whose(StrEnum):
+    """The column that leads from a row to the person accompanied it is about."""
+
+    PERSON = "person"
+    SITUATION = "situation_id"
+
+
+def _kept(
+    days: int,
+    anchor: str,
+    source: str,
+    *,
+    whose: Whose | None = None,
+    numbered: bool = False,
+) -> dict[str, Any]:
+    """Declare a table's retention, and whose rows it holds; None: nobody's who is accompanied.
+
+    A row whose ``anchor`` is empty is not over yet.
 
     Without SQLite's hidden row number no row can be replaced by it, and nothing keeps the
     order in which rows came in; tables whose own ``id`` is that number are ``numbered``.
     """
     return {
-        "info": {"retention": Retention(days, anchor, source)},
+        "info": {"retention": Retention(days, anchor, source), "whose": whose},
         "sqlite_with_rowid": numbered,
     }
 
@@ -161,14 +186,22 @@ class Base(DeclarativeBase):
         Contact: _one_of(Contact),
         Answer: _one_of(Answer),
         Outcome: _one_of(Outcome),
+        NoticeForm: _one_of(NoticeForm),
+        Right: _one_of(Right),
+        RequestOutcome: _one_of(RequestOutcome),
     }
 
 
 class User(Base):
-    """An account of a human being."""
+    """An account of a human being.
+
+    ``public_key`` checks what a committee member signs; ``sealed_key``, the private half, opens
+    with their password alone. ``sealed_totp`` is the secret of their second factor, and
+    ``totp_step`` the time step of the code used last.
+    """
 
     __tablename__ = "users"
-    __table_args__ = _kept(730, "created_at", _ACTIVE, numbered=True)
+    __table_args__ = _kept(730, "closed_at", "2 years from the account's end (ours)", numbered=True)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     login: Mapped[str] = mapped_column(unique=True)
@@ -177,6 +210,11 @@ class User(Base):
     password_hash: Mapped[str]
     practised: Mapped[bool]
     created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    public_key: Mapped[str | None]
+    sealed_key: Mapped[bytes | None]
+    sealed_totp: Mapped[bytes | None]
+    totp_step: Mapped[int | None]
 
 
 class SignInFailure(Base):
@@ -207,7 +245,7 @@ class Person(Base):
     """Who is accompanied by whom: the latest stay of each pseudonym, as last imported."""
 
     __tablename__ = "people"
-    __table_args__ = _kept(730, "synced_at", _ACTIVE)
+    __table_args__ = _kept(730, "synced_at", _ACTIVE, whose=Whose.PERSON)
 
     person: Mapped[str] = mapped_column(primary_key=True)
     team: Mapped[str]
@@ -219,15 +257,89 @@ class Person(Base):
 
 
 class Identity(Base):
-    """Sealed identity of one pseudonym; without its data key the row is noise."""
+    """Identity and person id of one pseudonym, sealed with the person's own data key.
+
+    The key lies in :mod:`revue.standings`; without it the row is noise.
+    """
 
     __tablename__ = "identities"
-    __table_args__ = _kept(730, "stored_at", _ACTIVE)
+    __table_args__ = _kept(730, "stored_at", _ACTIVE, whose=Whose.PERSON)
 
     person: Mapped[str] = mapped_column(primary_key=True)
-    wrapped_key: Mapped[bytes]
     sealed: Mapped[bytes]
     stored_at: Mapped[datetime]
+
+
+class Lift(Base):
+    """That somebody's name was shown to an educator on a day."""
+
+    __tablename__ = "lifts"
+    __table_args__ = _kept(365, "on", _LOG, whose=Whose.PERSON)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    on: Mapped[date] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Grant(Base):
+    """Leave to read contacts and person id, for one educator, one situation, a short while."""
+
+    __tablename__ = "grants"
+    __table_args__ = _kept(365, "at", _LOG, whose=Whose.SITUATION)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    until: Mapped[datetime]
+
+
+class Notice(Base):
+    """That a person was told of this processing: which text, by whom, when, in what form."""
+
+    __tablename__ = "notices"
+    __table_args__ = _kept(3652, "at", _TOLD, whose=Whose.PERSON)
+
+    person: Mapped[str] = mapped_column(primary_key=True)
+    told_on: Mapped[date] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    told_by: Mapped[str]
+    form: Mapped[NoticeForm]
+    at: Mapped[datetime]
+
+
+class Request(Base):
+    """A right that a person uses, with the day by which it is owed an answer."""
+
+    __tablename__ = "requests"
+    __table_args__ = _kept(730, "received_on", _LETTER, whose=Whose.PERSON)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(index=True)
+    asked: Mapped[Right]
+    received_on: Mapped[date]
+    due_on: Mapped[date]
+    noted_by: Mapped[str]
+    at: Mapped[datetime]
+    outcome: Mapped[RequestOutcome | None]
+    answer: Mapped[str]
+    done_by: Mapped[str | None]
+    done_at: Mapped[datetime | None]
+
+
+class SealedCopy(Base):
+    """What a signal said, sealed with the person's data key once it may not be shown any more.
+
+    Only the data protection officer opens it, to answer a contestation.
+    """
+
+    __tablename__ = "sealed_copies"
+    __table_args__ = _kept(730, "as_of", _LETTER, whose=Whose.SITUATION)
+
+    situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
+    as_of: Mapped[date]
+    sealed: Mapped[bytes]
 
 
 class Run(Base):
@@ -248,6 +360,10 @@ class Run(Base):
     per_referent: Mapped[int | None]
 
 
+_ASKED_ALONG = ("referent", "team", "state", "valid_until", "again_on", "opened_at")
+"""What every queue asks of a situation, whether it is overdue included."""
+
+
 class Situation(Base):
     """A person to look at, at a date; its facts are frozen, its signal lives apart.
 
@@ -262,9 +378,9 @@ class Situation(Base):
 
     __tablename__ = "situations"
     __table_args__ = (
-        Index("ix_situations_open", "referent", "team", "state", "valid_until", "again_on"),
+        Index("ix_situations_open", *_ASKED_ALONG),
         Index("ix_situations_given", "assigned_to", sqlite_where=text("assigned_to IS NOT NULL")),
-        _kept(730, "opened_at", _ACTIVE),
+        _kept(730, "opened_at", _ACTIVE, whose=Whose.PERSON),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -290,7 +406,7 @@ class Signal(Base):
     """The explained score of a situation that has one; the only table that holds a score."""
 
     __tablename__ = "signals"
-    __table_args__ = _kept(90, "as_of", _SIGNAL)
+    __table_args__ = _kept(90, "as_of", _SIGNAL, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     as_of: Mapped[date]
@@ -301,7 +417,7 @@ class View(Base):
     """What one educator thought before the signal, or without it as a second reader."""
 
     __tablename__ = "views"
-    __table_args__ = _kept(730, "at", _ACTIVE)
+    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -314,7 +430,7 @@ class Reveal(Base):
     """When one educator saw the signal, or went on without it while the model was stopped."""
 
     __tablename__ = "reveals"
-    __table_args__ = _kept(730, "at", _ACTIVE)
+    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -333,7 +449,7 @@ class Decision(Base):
     __table_args__ = (
         CheckConstraint("length(trim(reason)) > 0", "reason"),
         CheckConstraint("safe_contact OR contact IS NULL OR contact = 'in_person'", "contact"),
-        _kept(730, "at", _ACTIVE),
+        _kept(730, "at", _ACTIVE, whose=Whose.SITUATION),
     )
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
@@ -357,7 +473,7 @@ class DecisionOffer(Base):
         ForeignKeyConstraint(
             ["situation_id", "number"], ["decisions.situation_id", "decisions.number"]
         ),
-        _kept(730, "at", _ACTIVE),
+        _kept(730, "at", _ACTIVE, whose=Whose.SITUATION),
     )
 
     situation_id: Mapped[str] = mapped_column(primary_key=True)
@@ -379,7 +495,7 @@ class FollowUp(Base):
     """What became of a decision; one row each time somebody tells."""
 
     __tablename__ = "follow_ups"
-    __table_args__ = _kept(730, "at", _ACTIVE)
+    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -394,7 +510,7 @@ class SecondLook(Base):
     """A colleague asked to look as well; their view lies among the others' views."""
 
     __tablename__ = "second_looks"
-    __table_args__ = _kept(730, "asked_at", _ACTIVE)
+    __table_args__ = _kept(730, "asked_at", _ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     reader_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -408,7 +524,7 @@ class Contestation(Base):
     """What a person holds against a situation; it stands still until the answer (S32)."""
 
     __tablename__ = "contestations"
-    __table_args__ = _kept(730, "at", _ACTIVE)
+    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -444,7 +560,9 @@ class Observation(Base):
     """A *signal faible* of a closed list; apart from the event store, so never a feature."""
 
     __tablename__ = "observations"
-    __table_args__ = _kept(90, "observed_on", "as long as it means something, 90 days (ours)")
+    __table_args__ = _kept(
+        90, "observed_on", "as long as it means something, 90 days (ours)", whose=Whose.PERSON
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     person: Mapped[str] = mapped_column(index=True)
@@ -467,7 +585,7 @@ class PracticeStep(Base):
     """That somebody did one exercise of the practice module; never what they answered (S36)."""
 
     __tablename__ = "practice_steps"
-    __table_args__ = _kept(730, "at", _ACTIVE)
+    __table_args__ = _kept(730, "at", "as long as what was learnt holds, 2 years (ours)")
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     exercise: Mapped[str] = mapped_column(primary_key=True)
@@ -475,7 +593,11 @@ class PracticeStep(Base):
 
 
 class PracticeCount(Base):
-    """How often something was answered in the practice module, by nobody in particular (S24)."""
+    """How often something was answered in the practice module, by nobody in particular (S24).
+
+    ``shown`` is what may be told: it follows ``count`` once :data:`revue.practice.TOGETHER` more
+    people have answered, so that no two tellings differ by the answers of a few (S21).
+    """
 
     __tablename__ = "practice_counts"
     __table_args__ = _kept(3652, "since", "counts of answers, nothing about anybody (ours)")
@@ -485,6 +607,7 @@ class PracticeCount(Base):
     choice: Mapped[str] = mapped_column(primary_key=True)
     count: Mapped[int]
     since: Mapped[date]
+    shown: Mapped[int] = mapped_column(server_default="0")
 
 
 class Service(Base):
@@ -550,6 +673,8 @@ class ModelVote(Base):
     waived: Mapped[bool]
     at: Mapped[datetime]
     waived_until: Mapped[date | None]
+    signature: Mapped[str | None]
+    """By the member's own key; None where no password was asked for (not in production)."""
 
 
 class Promotion(Base):
@@ -562,6 +687,31 @@ class Promotion(Base):
     version: Mapped[str] = mapped_column(ForeignKey("models.version"), index=True)
     content: Mapped[str]
     signature: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Assessment(Base):
+    """A signature under the impact assessment: over purpose, schema and protocol (S10)."""
+
+    __tablename__ = "assessments"
+    __table_args__ = _kept(3652, "at", _SIGNED, numbered=True)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    content: Mapped[str]
+    content_hash: Mapped[str] = mapped_column(index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    signature: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Mark(Base):
+    """How far this home has come: the epoch of its keys, the register line applied last."""
+
+    __tablename__ = "marks"
+    __table_args__ = _kept(36524, "at", "as long as the home; a number, nothing about anybody")
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]
     at: Mapped[datetime]
 
 
@@ -589,7 +739,7 @@ class Entry(Base):
     """One leaf of the journal; triggers refuse every change."""
 
     __tablename__ = "journal_entries"
-    __table_args__ = _kept(365, "at", _LOG)
+    __table_args__ = _kept(365, "month", _LOG)
 
     month: Mapped[str] = mapped_column(primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)

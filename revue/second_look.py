@@ -106,6 +106,7 @@ def find_reader(
         select(schema.User)
         .where(schema.User.role == Role.EDUCATOR)
         .where(schema.User.team == row.team)
+        .where(schema.User.closed_at.is_(None))
         .where(schema.User.id != account_of(actor))
         .where(schema.User.id.not_in(viewed))
     )

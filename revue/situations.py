@@ -38,7 +38,6 @@ from revue.records import (
     Decision,
     DecisionKind,
     FollowUp,
-    ModelState,
     OwnView,
     Part,
     SecondLook,
@@ -55,6 +54,7 @@ from revue.states import (
     check_step,
     state_on,
 )
+from revue.stops import is_stopped
 
 HOLD = timedelta(minutes=45)
 """How long somebody holds a situation after their last act on it (ours)."""
@@ -237,14 +237,6 @@ def move(
     row.held_by = actor.login if hold else None
     row.held_until = now + HOLD if hold else None
     record(session, actor=actor, act=act, subject=row.id, details=details, now=now)
-
-
-def is_stopped(session: Session, version: str | None) -> bool:
-    """Tell whether the committee suspended or rejected this model (S28)."""
-    if version is None:
-        return False
-    stopped = {ModelState.SUSPENDED, ModelState.REJECTED}
-    return session.get_one(schema.Model, version).state in stopped
 
 
 def is_waiting(day: date | BindParameter[date]) -> ColumnElement[bool]:

@@ -12,19 +12,28 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.attacks import Gathering
+
 # How fast something is, `rebond bench` tells; a law holds on a slow machine as well.
 settings.register_profile("laws", deadline=None)
 settings.load_profile("laws")
 
 ROOT = Path(__file__).parents[1]
+GUARD = ROOT / "tests" / "guard"
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gather what this run does to the safeguards; under xdist, where the workers report to."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Gathering())
 
 
 @dataclass(frozen=True)
@@ -36,11 +45,19 @@ class Ran:
     err: str
 
 
-def rebond(*arguments: str | Path, home: Path | None = None) -> Ran:
-    """Run ``rebond … --json`` as a process of its own, as a data steward would."""
+def rebond(*arguments: str | Path, home: Path | None = None, guard: Path | None = None) -> Ran:
+    """Run ``rebond … --json`` as a process of its own, as a data steward would.
+
+    With ``guard`` no other host can be reached, and that file says who was called.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("REBOND_")}
+    before: list[str] = []
+    if guard is not None:
+        environment |= {"PYTHONPATH": str(GUARD), "GUARD_FILE": str(guard)}
+        before = alone()
     done = subprocess.run(  # noqa: S603 - our own command
         [
+            *before,
             sys.executable,
             "-m",
             "api.cli",
@@ -59,12 +76,25 @@ def rebond(*arguments: str | Path, home: Path | None = None) -> Ran:
     return Ran(done.returncode, json.loads(done.stdout), done.stderr)
 
 
+def alone() -> list[str]:
+    """Return what a command is run with so that nothing leaves; nothing where that is refused."""
+    for without in (["unshare", "--map-root-user", "--net"], ["unshare", "--net"]):
+        if shutil.which("unshare"):
+            tried = subprocess.run([*without, "true"], capture_output=True, check=False)  # noqa: S603
+            if tried.returncode == 0:
+                return [*without, sys.executable, "-m", "tests.guard.alone"]
+    return []
+
+
 @dataclass(frozen=True)
 class DemoHome:
-    """A filled demonstration home and its accounts."""
+    """A filled demonstration home and its accounts; ``said`` is what making it wrote beside."""
 
     folder: Path
     out: dict[str, Any]
+    said: str = ""
+    calls: Path | None = None
+    """What the guard wrote down while it was made: every call to another host."""
 
     def password(self, login: str) -> str:
         return next(str(a["password"]) for a in self.out["accounts"] if a["login"] == login)
@@ -76,16 +106,17 @@ class DemoHome:
         """A copy that a test may change."""
         shutil.copytree(self.folder, to)
         (to / "keys").chmod(0o700)
-        return DemoHome(to, self.out)
+        return replace(self, folder=to)
 
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> DemoHome:
     """One demonstration for the whole run; tests that write work on a copy."""
     folder = tmp_path_factory.mktemp("demo") / "home"
-    ran = rebond("demo", "--no-serve", "--persons", "2000", home=folder)
+    calls = folder.parent / "calls"
+    ran = rebond("demo", "--no-serve", "--persons", "2000", home=folder, guard=calls)
     assert ran.status == 0, ran.err
-    return DemoHome(folder, ran.out)
+    return DemoHome(folder, ran.out, ran.err, calls)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from revue.records import Actor, WebSession
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 CSRF_HEADER = "X-CSRF-Token"
 LOGIN_COOKIE = "rebond_login"
+PENDING_COOKIE = "rebond_pending"
 TEXTS = ("why", "reason", "words", "became", "contest_words", "answer", "text")
 """The fields in which people write sentences, none of which may be lost."""
 
@@ -51,6 +52,15 @@ class Visit:
     actor: Actor
     csrf: str
     token: str
+    second_factor: bool = False
+    """Whether their account has one."""
+
+    @property
+    def reminded(self) -> bool:
+        """Whether pages remind them to add a second factor."""
+        settings = self.home.settings
+        asked = settings.production and self.actor.role in settings.second_factor_roles
+        return asked and not self.second_factor
 
 
 async def sent_token(request: Request) -> str:
@@ -96,7 +106,13 @@ class Guard:
         """Resume the session and check token and permission."""
         home: Home = request.app.state.home
         web_session = self._resume(request, home)
-        visit = Visit(home, web_session.actor, web_session.csrf, web_session.token)
+        visit = Visit(
+            home,
+            web_session.actor,
+            web_session.csrf,
+            web_session.token,
+            web_session.second_factor,
+        )
         # Pages that answer with an error still show whose session this is.
         request.state.visit = visit
         if request.method not in SAFE_METHODS:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from api import gate
+from api.authority import unlock
 from api.gate import file_hash, load_table
 from api.home import Home
 from api.situations import facts_of
@@ -128,9 +129,7 @@ def names_on(visit: Visit, situation_id: str) -> tuple[str, ...]:
     with home.transaction() as session:
         seen = visible(session, visit.actor, situation_id, today=home.today())
         person = seen.row.person
-        lifted = display_names(
-            session, home.keys, visit.actor, (person,), now=home.now(), today=home.today()
-        )
+        lifted = _lifted(session, visit, (person,))
     return tuple(lifted.values())
 
 
@@ -191,11 +190,21 @@ def names_of(
     A person whose name cannot be opened, or is not this educator's to open, is shown by the
     pseudonym: no name is worth holding up a page that begins with danger.
     """
-    home = visit.home
-    lifted = display_names(
-        session, home.keys, visit.actor, people, now=home.now(), today=home.today()
-    )
+    lifted = _lifted(session, visit, people)
     return {person: lifted.get(person) or person_label(person, language) for person in people}
+
+
+def _lifted(session: Session, visit: Visit, people: Collection[str]) -> dict[str, str]:
+    home = visit.home
+    return display_names(
+        session,
+        home.person_keys,
+        visit.actor,
+        people,
+        now=home.now(),
+        today=home.today(),
+        per_day=home.settings.names_per_day,
+    )
 
 
 def vote(
@@ -205,9 +214,11 @@ def vote(
     reason: str,
     waive: bool,
     waive_days: int | None = None,
+    password: str = "",
 ) -> ModelState:
-    """Do one act of the committee on a model."""
+    """Do one act of the committee on a model; in production the password signs it."""
     home = visit.home
+    signer = unlock(home, visit.actor.login, password)
     with home.transaction() as session:
         if act is CommitteeAct.APPROVE:
             return gate.approve(
@@ -218,6 +229,7 @@ def vote(
                 reason=reason,
                 waive=waive,
                 waive_days=waive_days,
+                signer=signer,
             )
         return _VOTES[act](
             session,
@@ -226,6 +238,7 @@ def vote(
             reason=reason,
             today=home.today(),
             now=home.now(),
+            signer=signer,
         )
 
 

@@ -7,8 +7,9 @@ holds a raw score: people are told a frequency, with its range.
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Path
 from pydantic import (
@@ -24,18 +25,23 @@ from pydantic import (
 from api.web.forms import MAX_TEXT
 from features.facts import FactKind
 from revue import records
+from revue.accounts import MAX_PASSWORD
 from revue.observations import OBSERVATIONS
 from revue.offers import OFFERS
 from revue.records import (
     Contact,
     DecisionKind,
     ModelState,
+    NoticeForm,
     Opinion,
     Outcome,
     Part,
+    RequestOutcome,
+    Right,
     Role,
     SituationKind,
     State,
+    WebSession,
     WhyNot,
 )
 
@@ -63,6 +69,10 @@ Text = Annotated[str, Field(max_length=MAX_TEXT, pattern=_NO_NUL)]
 Name = Annotated[str, Field(max_length=200, pattern=_NO_NUL)]
 """What people write, and a login."""
 
+Secret = Annotated[str, Field(max_length=MAX_PASSWORD)]
+Code = Annotated[str, Field(max_length=20)]
+"""A password, and the code of a second factor."""
+
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 """A number that a path names, no larger than the database counts."""
 
@@ -89,12 +99,13 @@ class ErrorAnswer(Answer):
 
 
 class LoginAsked(Asked):
-    """Login and password."""
+    """Login and password, and the code of the second factor where the account has one."""
 
     model_config = _example(login="claire", password="une phrase de passe")  # noqa: S106
 
     login: Name
-    password: str = Field(max_length=1000)
+    password: Secret
+    code: Code | None = None
 
 
 class LoginAnswer(Answer):
@@ -104,6 +115,57 @@ class LoginAnswer(Answer):
     role: Role
     team: str | None
     csrf: str
+
+    @classmethod
+    def of(cls, web_session: WebSession) -> Self:
+        """Tell an open session, but for its token, which the cookie holds."""
+        return cls.model_validate({**asdict(web_session.actor), "csrf": web_session.csrf})
+
+
+class AccountAnswer(Answer):
+    """One's own account."""
+
+    login: str
+    role: Role
+    team: str | None
+    second_factor: bool
+
+
+class PasswordAsked(Asked):
+    """The password as it is, and as it shall be."""
+
+    model_config = _example(password="une phrase de passe", new_password="onze oies du soir")  # noqa: S106
+
+    password: Secret
+    new_password: Secret
+
+
+class SecondFactorAsked(Asked):
+    """The password, before a secret is made."""
+
+    model_config = _example(password="une phrase de passe")  # noqa: S106
+
+    password: Secret
+
+
+class SecondFactorAnswer(Answer):
+    """The secret to put into a telephone; it counts once a code of it was sent."""
+
+    secret: str
+    uri: str
+
+
+class ConfirmAsked(Asked):
+    """A code of the secret that was just made."""
+
+    code: Code
+
+
+class TakeOffAsked(Asked):
+    """Password and code, to take the second factor off."""
+
+    password: Secret
+    code: Code
 
 
 class DoneAnswer(Answer):
@@ -183,6 +245,21 @@ class OpenedAnswer(Answer):
     """What was made, or was there already."""
 
     id: str
+
+
+class GrantAnswer(Answer):
+    """Until when contacts may be read."""
+
+    until: datetime
+
+
+class ContactsAnswer(Answer):
+    """How a person is reached; shown while one's own leave lasts."""
+
+    person_id: str | None
+    display_name: str | None
+    contacts: dict[str, str]
+    until: datetime
 
 
 class EmergencyAnswer(Answer):
@@ -275,10 +352,51 @@ class ContestationAnswer(Answer):
     answered_at: datetime | None
 
 
-class ContestationsAnswer(Answer):
-    """The contestations that wait for their answer."""
+class RequestAnswer(Answer):
+    """A right that somebody uses; the person by pseudonym, as everywhere."""
+
+    id: str
+    person: str
+    asked: Right
+    received_on: date
+    due_on: date
+    days_left: int
+    overdue: bool
+    noted_by: str
+
+
+class RequestCountAnswer(Answer):
+    """How often a right was used, and how often the answer was late."""
+
+    asked: Right
+    waiting: int
+    overdue: int
+    answered: int
+    late: int
+
+
+class RightsAnswer(Answer):
+    """What waits for its answer, and counts; the committee reads the counts alone."""
 
     contestations: tuple[ContestationAnswer, ...]
+    requests: tuple[RequestAnswer, ...]
+    counts: tuple[RequestCountAnswer, ...]
+    contested: int
+
+
+class NoticePartAnswer(Answer):
+    """One heading of the notice and its sentences."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+class NoticeAnswer(Answer):
+    """What people are told of this processing; ``version`` is the SHA-256 of the text."""
+
+    version: str
+    title: str
+    parts: tuple[NoticePartAnswer, ...]
 
 
 class SecondLookAnswer(Answer):
@@ -379,6 +497,50 @@ class ContestAsked(Asked):
     model_config = _example(words="Ce n'est pas comme ça que ça s'est passé.")
 
     words: Text
+
+
+class NoticeAsked(Asked):
+    """How a person was told of this processing, and on which day."""
+
+    model_config = _example(form="oral", told_on="2026-11-20")
+
+    form: NoticeForm
+    told_on: Day
+
+
+class RequestAsked(Asked):
+    """Which right somebody uses, and when it came in; ``person`` is kept nowhere as it was sent."""
+
+    model_config = _example(person="P0000582", asked="access", received_on="2026-11-20")
+
+    person: Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_NUL)]
+    asked: Right
+    received_on: Day
+
+
+class RequestAnswerAsked(Asked):
+    """What a request came to; a refusal says why."""
+
+    model_config = _example(outcome="done", answer="Remis en main propre.")
+
+    outcome: RequestOutcome
+    answer: Text
+
+
+class ReasonAsked(Asked):
+    """Why something is read."""
+
+    model_config = _example(reason="Pour répondre à la contestation.")
+
+    reason: Text
+
+
+class ContactsAsked(Asked):
+    """Why somebody has to be reached."""
+
+    model_config = _example(reason="Confirmer le rendez-vous de jeudi.")
+
+    reason: Text
 
 
 class ContestationAnswerAsked(Asked):
@@ -515,7 +677,8 @@ class ModelsAnswer(Answer):
 class VoteAsked(Asked):
     """A committee act; ``waive`` accepts what the audit could not assess.
 
-    It does so for ``waive_days``, and for as long as the settings allow without.
+    It does so for ``waive_days``, and for as long as the settings allow without. In production
+    ``password`` unlocks the member's signing key.
     """
 
     model_config = _example(reason="L'audit a été lu en entier.", waive=True, waive_days=90)
@@ -523,6 +686,7 @@ class VoteAsked(Asked):
     reason: Text = ""
     waive: StrictBool = False
     waive_days: Annotated[StrictInt, Field(ge=1)] | None = None
+    password: Secret = ""
 
 
 class StateAnswer(Answer):
@@ -564,8 +728,10 @@ class WordingAsked(Asked):
 
 
 class EntryAnswer(Answer):
-    """One entry of the journal: who, when, what act, on what; no content."""
+    """One entry of the journal: who, when, what act, on what, and where it stands; no content."""
 
+    month: str
+    position: int
     at: datetime
     actor: str
     act: str
@@ -573,10 +739,13 @@ class EntryAnswer(Answer):
 
 
 class JournalAnswer(Answer):
-    """Whether the whole journal holds, and its newest entries."""
+    """Whether the whole journal holds, when that was verified, and a page of its entries."""
 
-    ok: bool
-    size: int
-    root: str
-    fault: str | None
+    ok: bool | None = None
+    size: int = 0
+    root: str = ""
+    fault: str | None = None
+    checkpoints: int = 0
+    checked_at: datetime | None
     entries: tuple[EntryAnswer, ...]
+    older: str | None

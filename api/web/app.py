@@ -6,15 +6,23 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api.home import Home
+from api.journal_watch import JournalWatch
 from api.web import (
+    account,
+    account_programs,
+    contacts,
     doors,
     faults,
+    journal,
     learning,
     learning_programs,
+    notice,
     oversight,
     programs,
     review,
     review_programs,
+    rights,
+    safeguards,
     situation,
     team,
 )
@@ -23,14 +31,24 @@ from api.web.rendering import ROOM
 
 ROUTERS = (
     doors.router,
+    account.router,
     review.router,
     situation.router,
+    contacts.router,
+    contacts.programs,
     team.router,
+    rights.router,
+    notice.router,
     learning.router,
     oversight.router,
+    journal.router,
+    safeguards.router,
     programs.router,
     review_programs.router,
     learning_programs.router,
+    account_programs.router,
+    rights.programs,
+    notice.programs,
 )
 """Every route of the service; each declares its permission or could not be made (S26)."""
 
@@ -67,6 +85,7 @@ def create_app(home: Home) -> FastAPI:
         },
     )
     app.state.home = home
+    app.state.journal = JournalWatch(home)
     app.add_middleware(SecurityHeaders, production=home.settings.production)
     faults.install(app)
     for router in ROUTERS:

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from api import authority, rights, standings
 from api.situations import NobodyKnown
 from api.web.access import SAFE_METHODS, CsrfMismatch, NotSignedIn
 from api.web.forms import (
@@ -22,6 +23,9 @@ from api.web.forms import (
     DayMissing,
     InvalidField,
     MissingChoice,
+    PasswordsDiffer,
+    PersonMissing,
+    SureMissing,
     TextTooLong,
     UnreadableDate,
 )
@@ -30,27 +34,39 @@ from api.web.languages import language_of, preferred_language
 from api.web.rendering import render
 from api.web.speech import Speech
 from features.errors import RebondError
-from features.keys import ForgedSignature
+from features.keys import ForgedSignature, SealBroken
+from features.staging import ImportRunning
 from features.store import EmptyStore, StoreDamaged
 from features.words import LONGEST_WORDING, MalformedWording
 from modeles.table import UnreadableTable
 from revue import (
     absences,
+    accounts,
+    assessments,
     committee,
     contestation,
+    database,
+    evidence,
     exercises,
+    grants,
+    journal,
+    notices,
     noting,
     observations,
     offers,
     permissions,
     practice,
     reasons,
+    requests,
     review,
+    second_factor,
     second_look,
+    signing,
     situations,
     states,
     wordings,
 )
+from revue.standings import KeyDestroyed
 
 API_PREFIX = "/api/"
 
@@ -61,6 +77,14 @@ class SignInFailed(RebondError):
 
 class SignInLocked(RebondError):
     """Too many failures; wait."""
+
+
+class CodeMissing(RebondError):
+    """Login and password go together; the account's second factor is asked for as well."""
+
+
+class CodeRefused(RebondError):
+    """It is not the code of the second factor now, or it was used before."""
 
 
 class AuditChanged(RebondError):
@@ -102,6 +126,39 @@ FAULTS: dict[type[RebondError], Fault] = {
     ),
     SignInLocked: Fault(
         429, "Trop d'essais pour cet identifiant. Recommencez dans un quart d'heure.", "login"
+    ),
+    CodeMissing: Fault(401, "Écrivez aussi le code de votre second facteur.", "code"),
+    CodeRefused: Fault(
+        401,
+        "Ce n'est pas le code du moment, ou il a déjà servi. Attendez le suivant et recommencez.",
+        "code",
+    ),
+    authority.PasswordMissing: Fault(422, "Écrivez votre mot de passe.", "password"),
+    authority.WrongPassword: Fault(
+        403, "Mot de passe ou code inexact. Vérifiez-les, puis recommencez.", "password"
+    ),
+    authority.PasswordLocked: Fault(
+        429, "Trop d'essais pour cet identifiant. Recommencez dans un quart d'heure.", "password"
+    ),
+    accounts.WeakPassword: Fault(
+        422,
+        f"Ce mot de passe ne convient pas : {accounts.MIN_PASSWORD} caractères au moins, "
+        "sans votre identifiant.",
+        "new",
+    ),
+    PasswordsDiffer: Fault(422, "Les deux nouveaux mots de passe ne sont pas les mêmes."),
+    signing.SigningKeyLost: Fault(
+        409,
+        "Votre mot de passe n'ouvre pas la clé qui signe vos actes : demandez à l'administration "
+        "de rouvrir votre compte.",
+    ),
+    second_factor.SecondFactorOn: Fault(409, "Votre compte a déjà un second facteur."),
+    second_factor.NoSecondFactor: Fault(409, "Aucun second facteur n'est commencé ni en place."),
+    second_factor.WrongCode: Fault(
+        422, "Ce n'est pas le code du moment. Attendez le suivant, puis recommencez.", "code"
+    ),
+    committee.VoteUnsigned: Fault(
+        409, "La signature d'une voix manque ou n'est pas celle de son membre : rien ne compte."
     ),
     permissions.Forbidden: Fault(403, "Cette page n'est pas ouverte à votre rôle."),
     permissions.NotYours: NOT_FOUND,
@@ -160,6 +217,41 @@ FAULTS: dict[type[RebondError], Fault] = {
     noting.TooLongAgo: Fault(
         422, "C'est trop ancien : une observation compte pendant trois mois.", "observed_on"
     ),
+    PersonMissing: Fault(422, "Écrivez le numéro de la personne.", "person"),
+    SureMissing: Fault(422, "Cochez la case : ce qui est effacé ne revient pas.", "sure"),
+    standings.NobodyKnown: Fault(
+        422,
+        "Ce numéro n'est celui d'aucune personne connue ici. Vérifiez-le dans le logiciel.",
+        "person",
+    ),
+    standings.IdentityUnknown: Fault(
+        422, "Écrivez le numéro du logiciel du service : il n'est pas gardé ici.", "person"
+    ),
+    database.ScrubbingHindered: Fault(
+        409,
+        "C'est fait. Il reste à nettoyer le fichier de la base : rouvrez l'outil quand plus "
+        "personne ne le lit.",
+    ),
+    ImportRunning: Fault(
+        409, "Un import ou une demande est en cours : recommencez dans un moment."
+    ),
+    requests.ReceivedInFuture: Fault(
+        422, "Ce jour n'est pas encore venu : indiquez le jour de la demande.", "received_on"
+    ),
+    requests.NoSuchRequest: NOT_FOUND,
+    requests.AlreadyAnswered: Fault(409, "Cette demande a déjà sa réponse."),
+    rights.NotDoneThisWay: Fault(409, "Cette demande porte sur un autre droit."),
+    rights.NothingRestricted: Fault(409, "Aucune limitation n'est en cours."),
+    evidence.NoSealedCopy: NOT_FOUND,
+    evidence.NothingToAnswer: Fault(
+        409, "Une copie scellée ne s'ouvre que pour répondre à la personne."
+    ),
+    notices.ToldInFuture: Fault(
+        422,
+        "Ce jour n'est pas encore venu : choisissez un jour passé, ou aujourd'hui.",
+        "told_on",
+    ),
+    notices.UnknownForm: Fault(422, "Choisissez l'une des réponses.", "form"),
     absences.InvalidAbsence: Fault(
         422, "Le dernier jour vient après le premier, un an plus tard au plus.", "last_on"
     ),
@@ -235,6 +327,17 @@ FAULTS: dict[type[RebondError], Fault] = {
         422, "Ce jour n'est pas dans le calendrier : écrivez-le par exemple 2026-12-05."
     ),
     TextTooLong: Fault(422, f"Ce texte est trop long : {MAX_TEXT} caractères au plus."),
+    grants.NoGrant: Fault(
+        403, "Demandez d'abord à voir ces coordonnées, avec un motif : l'accès a pris fin."
+    ),
+    grants.SituationOver: Fault(
+        409, "Cette situation est close : ses coordonnées ne s'affichent plus ici."
+    ),
+    grants.TooManyGrants: Fault(
+        409, "Vous avez demandé beaucoup de coordonnées aujourd'hui : revenez demain."
+    ),
+    SealBroken: Fault(409, "Ces informations ne peuvent plus être lues."),
+    KeyDestroyed: Fault(409, "Ces informations ne peuvent plus être lues."),
     reasons.ReasonMissing: Fault(422, "Écrivez le motif, en une phrase.", "reason"),
     committee.WaiverMissing: Fault(
         422,
@@ -254,6 +357,22 @@ FAULTS: dict[type[RebondError], Fault] = {
     ),
     committee.NotInJournal: Fault(
         409, "Le journal ne dit pas la même chose que la base : l'acte n'est pas enregistré."
+    ),
+    journal.JournalEmpty: Fault(409, "Le journal n'a encore aucune ligne."),
+    journal.JournalUnreadable: Fault(
+        409, "La tête du journal a été modifiée : il n'y a pas de point de contrôle à donner."
+    ),
+    assessments.AssessmentMissing: Fault(
+        409, "Aucune analyse d'impact n'est signée pour cette installation."
+    ),
+    assessments.AssessmentOutdated: Fault(
+        409, "Ce qui est en usage a changé depuis la signature de l'analyse d'impact."
+    ),
+    assessments.AssessmentExpired: Fault(
+        409, "La signature de l'analyse d'impact est trop ancienne : il faut la relire et signer."
+    ),
+    assessments.AssessmentForged: Fault(
+        409, "La signature de l'analyse d'impact n'est pas authentique : il faut signer de nouveau."
     ),
     committee.CannotApproveFailedAudit: Fault(
         409, "L'audit a trouvé un écart trop grand : ce modèle ne peut pas être approuvé."

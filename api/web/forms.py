@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -11,7 +11,17 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
 from features.errors import RebondError
-from revue.records import Answer, Contact, Decision, DecisionKind, Opinion, Outcome
+from revue.records import (
+    Answer,
+    Contact,
+    Decision,
+    DecisionKind,
+    NoticeForm,
+    Opinion,
+    Outcome,
+    RequestOutcome,
+    Right,
+)
 from revue.review import Deciding
 
 MAX_TEXT = 2000
@@ -48,6 +58,18 @@ class UnreadableDate(InvalidField):
 
 class DayMissing(InvalidField):
     """A day is needed, and none was given."""
+
+
+class PasswordsDiffer(InvalidField):
+    """What was typed twice is not the same."""
+
+
+class PersonMissing(InvalidField):
+    """Nothing says whom a request is about."""
+
+
+class SureMissing(InvalidField):
+    """What cannot be taken back is done with its own box ticked."""
 
 
 async def _fields(request: Request) -> FormData:
@@ -281,6 +303,83 @@ class TypedObservation:
 
 
 @dataclass(frozen=True)
+class TypedNotice:
+    """How somebody was told of this processing, as typed."""
+
+    form: str = ""
+    told_on: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedNotice:
+        """Read the fields of the notice form."""
+        return cls(_text(fields, "form"), _text(fields, "told_on"))
+
+    def told(self) -> dict[str, Any]:
+        """Return the arguments of :func:`revue.notices.note_notice`.
+
+        Raises
+        ------
+        MissingChoice, DayMissing, UnreadableDate
+        """
+        return {
+            "form": _choice("form", self.form, NoticeForm),
+            "told_on": required_date("told_on", self.told_on),
+        }
+
+
+@dataclass(frozen=True)
+class TypedRequest:
+    """A request as typed; ``person`` is never shown again."""
+
+    person: str = field(default="", repr=False)
+    asked: str = ""
+    received_on: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedRequest:
+        """Read the fields of the request form."""
+        return cls(_text(fields, "person"), _text(fields, "asked"), _text(fields, "received_on"))
+
+    def noted(self) -> dict[str, Any]:
+        """Return the arguments of :func:`api.rights.note`.
+
+        Raises
+        ------
+        PersonMissing, MissingChoice, DayMissing, UnreadableDate
+        """
+        if not self.person:
+            raise PersonMissing("person", "person is empty; give the id of the service's software.")
+        return {
+            "said": self.person,
+            "asked": _choice("asked", self.asked, Right),
+            "received_on": required_date("received_on", self.received_on),
+        }
+
+
+@dataclass(frozen=True)
+class TypedRequestAnswer:
+    """What a request came to, as typed."""
+
+    outcome: str = ""
+    answer: str = ""
+
+    @classmethod
+    def read(cls, fields: FormData) -> TypedRequestAnswer:
+        """Read the fields of the answer form."""
+        return cls(_text(fields, "outcome"), _text(fields, "answer"))
+
+    def given(self) -> dict[str, Any]:
+        """Return the arguments of :func:`revue.requests.answer_request`.
+
+        Raises
+        ------
+        MissingChoice, TextTooLong
+        """
+        check_length("answer", self.answer)
+        return {"outcome": _choice("outcome", self.outcome, RequestOutcome), "answer": self.answer}
+
+
+@dataclass(frozen=True)
 class TypedAnswer:
     """The answer to a contestation as typed."""
 
@@ -309,11 +408,12 @@ class TypedVote:
 
     reason: str = ""
     waive: bool = False
+    password: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, fields: FormData) -> TypedVote:
         """Read the fields of a vote form."""
-        return cls(_text(fields, "reason"), _ticked(fields, "waive"))
+        return cls(_text(fields, "reason"), _ticked(fields, "waive"), secret(fields, "password"))
 
     def checked_reason(self) -> str:
         """Return the reason, not longer than people will read."""
@@ -384,6 +484,17 @@ def local_path(path: str) -> str:
     """Return a path of this site to go on to, or ``/`` for anything else."""
     inside = path.startswith("/") and not path.startswith(("//", "/\\"))
     return path if inside and path.isprintable() else "/"
+
+
+def secret(fields: FormData, name: str) -> str:
+    """Return a password to the letter: a blank at its end is part of it."""
+    value = fields.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def text_of(fields: FormData, name: str) -> str:
+    """Return what was typed into a field, without surrounding blanks."""
+    return _text(fields, name)
 
 
 def _text(fields: FormData, name: str) -> str:

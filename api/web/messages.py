@@ -16,7 +16,8 @@ from babel.messages.pofile import write_po
 from jinja2 import nodes
 from jinja2.ext import extract_from_ast
 
-from api.web import faults, learning, oversight, rendering, review, situation
+from api.safeguards import SAFEGUARDS
+from api.web import faults, journal, learning, oversight, rendering, review, rights, situation
 from api.web.rendering import ROOM, templates
 from api.web.speech import CATALOGUE, english
 from revue import records
@@ -138,6 +139,7 @@ def _of_labels() -> Iterator[Message]:
         "revue/offers.py": [offer.label for offer in OFFERS],
         "revue/observations.py": list(OBSERVATIONS.values()),
         "revue/exercises.py": [text for each in EXERCISES for text in each.sentences],
+        "safeguards.py": [text for each in SAFEGUARDS for text in each.sentences],
         "web/rendering.py": [
             rendering.DANGER_SENTENCE,
             *(call.purpose for call in rendering.EMERGENCY),
@@ -156,10 +158,13 @@ def _of_labels() -> Iterator[Message]:
             *(name for acts in oversight.ACTS.values() for _, name in acts),
             *oversight.VERDICTS.values(),
             *oversight.VOTE_LABELS.values(),
-            *oversight.ACT_LABELS.values(),
-            *oversight.SUBJECT_LABELS.values(),
         ],
+        "web/journal.py": [*journal.ACT_LABELS.values(), *journal.SUBJECT_LABELS.values()],
         "web/review.py": [*review.LISTS.values()],
+        "web/rights.py": [
+            *(text for texts in rights.CONSEQUENCES.values() for text in texts),
+            *rights.DOING.values(),
+        ],
         "web/situation.py": [
             *situation.STEPS,
             *(text for _, title, empty in situation.SIDES for text in (title, empty)),

@@ -1,4 +1,4 @@
-"""The pages of those who watch over the tool: models, audits, the committee, the journal."""
+"""The pages of those who watch over the tool: models, audits, the committee."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api.gate import load_table
+from api.gate import assessment_state, load_table
 from api.home import Home
 from api.measured import read_measured
 from api.scorecard_sheet import scorecard_sheet
@@ -31,13 +31,11 @@ from features.catalogue import catalogue
 from features.errors import RebondError
 from features.phrases import Language
 from modeles.table import ModelTable
-from revue import committee, journal, wordings
+from revue import committee, wordings
 from revue.permissions import Permission
 from revue.records import ModelRow, ModelState
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
-
-SHOWN_ENTRIES = 200
 
 MOST_LINES_WITHOUT_INDEX = 12
 """A model with more lines has an index of what they are about."""
@@ -65,74 +63,21 @@ VOTE_LABELS = {
     "resume": "reprend",
 }
 
-ACT_LABELS = {
-    "answer_contestation": "répond à une contestation",
-    "ask_second_look": "demande un second regard",
-    "assign": "attribue une situation",
-    "claim": "prend une situation",
-    "contest": "note une contestation",
-    "digest": "prépare les points de file",
-    "end_absence": "retire une absence",
-    "follow_up": "note la suite",
-    "import_services": "importe l'annuaire des services",
-    "note_absence": "note une absence",
-    "note_observation": "note une observation",
-    "put_off": "reporte une situation",
-    "release": "rend une situation",
-    "resume_situation": "reprend une situation",
-    "seal_broken": "n'a pas pu ouvrir un nom",
-    "second_view": "donne un second regard",
-    "take_back_observation": "retire une observation",
-    "withdraw": "retire une situation",
-    "without_signal": "continue sans signal",
-    "approve": "approuve un modèle",
-    "reject": "n'approuve pas un modèle",
-    "suspend": "suspend un modèle",
-    "resume": "reprend un modèle",
-    "checkpoint": "clôt le mois précédent",
-    "confirm_wording": "confirme une formulation",
-    "create_user": "crée un compte",
-    "decide": "décide",
-    "fill": "remplit la file",
-    "hand_over": "transmet une situation",
-    "handled_elsewhere": "traite hors de cet outil",
-    "import": "importe des données",
-    "lift_identity": "lit un nom",
-    "open_own": "ouvre une situation",
-    "practise": "fait un exercice de prise en main",
-    "propose_wording": "propose une formulation",
-    "read": "lit une situation",
-    "read_person": "lit la page d'une personne",
-    "read_signal": "lit un signal",
-    "record_audit": "enregistre un audit",
-    "upgrade": "met la base à niveau",
-    "register_model": "enregistre un modèle",
-    "reveal": "demande le signal",
-    "sign_in": "se connecte",
-    "sign_in_refused": "connexion refusée",
-    "store_identities": "range des noms",
-    "sync_people": "met à jour les accompagnements",
-    "view": "donne son avis",
-    "waiver_ended": "remet un audit au vote : une acceptation a pris fin",
-}
-"""The acts of the journal as people read them."""
-
-SUBJECT_LABELS = {
-    "vault": "coffre des identités",
-    "directory": "liste des accompagnements",
-    "services": "annuaire des services",
-    "mail": "courriel",
-    "files": "fichiers",
-}
-"""The subjects that are neither a situation, a model, an account nor a date."""
-
 
 @router.get("/models")
 def models_page(request: Request, visit: Annotated[Visit, may(Permission.READ_MODELS)]) -> Response:
     """List the models."""
     with visit.home.transaction() as session:
         models = committee.models(session, today=visit.home.today())
-    return render(request, "models.html", models=models, verdicts=VERDICTS)
+        state = assessment_state(visit.home, session)
+    return render(
+        request,
+        "models.html",
+        models=models,
+        verdicts=VERDICTS,
+        assessment=state,
+        assessment_fault=state.problem and fault_of(state.problem),
+    )
 
 
 @router.get("/models/{version}")
@@ -275,29 +220,10 @@ def vote(
     """Approve, reject, suspend or resume a model, with a reason."""
     typed = TypedVote.read(fields)
     try:
-        acts.vote(visit, version, act, typed.checked_reason(), typed.waive)
+        acts.vote(visit, version, act, typed.checked_reason(), typed.waive, password=typed.password)
     except RebondError as error:
         return _committee(request, visit, version, typed, error)
     return RedirectResponse(f"/committee#{version}", 303)
-
-
-@router.get("/journal")
-def journal_page(
-    request: Request, visit: Annotated[Visit, may(Permission.READ_JOURNAL)]
-) -> Response:
-    """Show the newest entries of the journal, and whether the whole of it holds."""
-    with visit.home.transaction() as session:
-        report = journal.verify_journal(session, visit.home.keys.verify)
-        # Rows that were changed are not read out as if they had happened.
-        entries = journal.entries(session, SHOWN_ENTRIES) if report.ok else ()
-    return render(
-        request,
-        "journal.html",
-        report=report,
-        entries=entries,
-        act_labels=ACT_LABELS,
-        subject_labels=SUBJECT_LABELS,
-    )
 
 
 def _told(home: Home, table: ModelTable, language: Language) -> tuple[ModelTable, Language]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.gate import load_table
 from api.home import Home
+from api.journal_watch import JournalWatch
 from api.web import acts
 from api.web.access import (
     GuardedRoute,
@@ -20,6 +21,7 @@ from api.web.access import (
     drop_session,
     keep_session,
     may,
+    session_cookie,
     signed_in,
 )
 from api.web.answers import (
@@ -37,11 +39,13 @@ from api.web.answers import (
     WordingsAnswer,
 )
 from api.web.doors import sign_in
-from api.web.oversight import SHOWN_ENTRIES
+from api.web.faults import CodeMissing
+from api.web.journal import BEFORE, MONTH, Asked, read_entries
 from api.web.refusals import ALWAYS, OF_A_MODEL, OF_A_SITUATION, refusals
-from revue import committee, journal, wordings
+from revue import committee, wordings
 from revue.accounts import close_session
 from revue.permissions import Permission
+from revue.records import CodeAsked
 
 router = APIRouter(prefix="/api/v1", route_class=GuardedRoute, responses=ALWAYS)
 
@@ -50,13 +54,17 @@ router = APIRouter(prefix="/api/v1", route_class=GuardedRoute, responses=ALWAYS)
 def login(request: Request, response: Response, asked: LoginAsked) -> LoginAnswer:
     """Sign in: sets the session cookie and returns the token of changing requests.
 
+    Where the account has a second factor, without its ``code`` the answer is 401 `CodeMissing`.
     A body of another type than JSON is not read, and other sites cannot send JSON without
     being asked first: that is what the form's token does on the page.
     """
     home: Home = request.app.state.home
-    web_session = sign_in(home, asked.login, asked.password)
+    before = request.cookies.get(session_cookie(home.settings), "")
+    web_session = sign_in(home, asked.login, asked.password, asked.code, before=before)
+    if isinstance(web_session, CodeAsked):
+        raise CodeMissing("this account has a second factor: send its code as well.")
     keep_session(response, web_session, home.settings)
-    return LoginAnswer.model_validate({**asdict(web_session.actor), "csrf": web_session.csrf})
+    return LoginAnswer.of(web_session)
 
 
 @router.post("/logout", tags=["session"])
@@ -101,17 +109,20 @@ def read_audit(
     return acts.audit_of(visit.home, version)
 
 
-@router.post("/models/{version}/{act}", responses=OF_A_SITUATION, tags=["oversight"])
+@router.post(
+    "/models/{version}/{act}", responses=OF_A_SITUATION | refusals(429), tags=["oversight"]
+)
 def vote(
     version: str,
     act: acts.CommitteeAct,
     asked: VoteAsked,
     visit: Annotated[Visit, may(Permission.VOTE)],
 ) -> StateAnswer:
-    """Approve, reject, suspend or resume a model."""
-    return StateAnswer(
-        state=acts.vote(visit, version, act, asked.reason, asked.waive, asked.waive_days)
+    """Approve, reject, suspend or resume a model; in production with the member's password."""
+    state = acts.vote(
+        visit, version, act, asked.reason, asked.waive, asked.waive_days, asked.password
     )
+    return StateAnswer(state=state)
 
 
 @router.get("/wordings", tags=["oversight"])
@@ -148,10 +159,29 @@ def confirm_wording(
 
 
 @router.get("/journal", tags=["oversight"])
-def read_journal(visit: Annotated[Visit, may(Permission.READ_JOURNAL)]) -> JournalAnswer:
-    """Verify the whole journal and read its newest entries."""
-    with visit.home.transaction() as session:
-        report = journal.verify_journal(session, visit.home.keys.verify)
-        # Rows that were changed are not read out as if they had happened.
-        entries = journal.entries(session, SHOWN_ENTRIES) if report.ok else ()
-    return JournalAnswer.model_validate({**asdict(report), "entries": entries})
+def read_journal(
+    request: Request,
+    visit: Annotated[Visit, may(Permission.READ_JOURNAL)],
+    month: Annotated[str, Query(pattern=f"{MONTH}|^$")] = "",
+    act: Annotated[str, Query(max_length=64)] = "",
+    before: Annotated[str, Query(pattern=f"{BEFORE}|^$")] = "",
+) -> JournalAnswer:
+    """Say whether the whole journal holds, and read its newest entries.
+
+    ``ok`` is null while a big journal is being verified for the first time; ``older`` is the
+    ``before`` of the next page.
+    """
+    watch: JournalWatch = request.app.state.journal
+    checked = watch.look()
+    # Rows that were changed are not read out as if they had happened.
+    holds = checked is not None and checked.report.ok
+    entries, more = read_entries(visit, Asked(month, act, before)) if holds else ((), False)
+    last = entries[-1] if more else None
+    return JournalAnswer.model_validate(
+        {
+            **(asdict(checked.report) if checked else {}),
+            "checked_at": checked.at if checked else None,
+            "entries": entries,
+            "older": f"{last.month}/{last.position}" if last else None,
+        }
+    )

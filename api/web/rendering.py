@@ -16,7 +16,7 @@ from api.home import Home
 from api.web.access import SAFE_METHODS
 from api.web.languages import language_of
 from api.web.speech import Speech
-from audits.report.numbers import around, in_points, number, percent, points
+from audits.report.numbers import around, in_points, number, percent, points, signed
 from features.phrases import Language
 from revue.offers import offer
 from revue.permissions import Permission, is_allowed
@@ -80,11 +80,12 @@ PLACES = (
     Place("/people", "Mes personnes", Permission.READ_PEOPLE),
     Place("/help", "Aide", Permission.PRACTISE),
     Place("/team", "Équipe", Permission.READ_TEAM),
-    Place("/rights", "Contestations", Permission.ANSWER_CONTESTATION),
     Place("/committee", "Comité", Permission.VOTE),
+    Place("/rights", "Droits", Permission.READ_RIGHTS),
     Place("/models", "Modèles", Permission.READ_MODELS),
     Place("/audits", "Audits", Permission.READ_MODELS),
     Place("/journal", "Journal", Permission.READ_JOURNAL),
+    Place("/safeguards", "Garanties", Permission.READ_SAFEGUARDS),
 )
 """The pages of the navigation; the first one a role may read is its home."""
 
@@ -135,6 +136,7 @@ def templates(language: Language) -> Environment:
         points=partial(points, language=language),
         figure=partial(number, language=language),
         in_points=partial(in_points, language=language),
+        signed=partial(signed, language=language),
         around=around,
         offer=lambda identifier: speech.say(offer(identifier).label),
     )
@@ -163,6 +165,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
             navigation=navigation,
             shortcuts=SHORTCUTS,
             address=address,
+            account_here=path == "/account",
             **context,
         )
     )

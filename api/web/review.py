@@ -13,11 +13,12 @@ from fastapi.responses import RedirectResponse
 from api.web import acts
 from api.web.access import GuardedRoute, Visit, may
 from api.web.faults import fault_of
-from api.web.forms import Fields, TypedObservation
+from api.web.forms import Fields, TypedNotice, TypedObservation
 from api.web.languages import language_of
+from api.web.notice import notice_of
 from api.web.rendering import render
 from features.errors import RebondError
-from revue import noting, queue
+from revue import notices, noting, queue
 from revue.observations import OBSERVATIONS
 from revue.permissions import Permission
 from revue.records import Part, QueueItem, State
@@ -126,6 +127,23 @@ def note_observation(
     return RedirectResponse(f"/people/{person}#observations", 303)
 
 
+@router.post("/people/{person}/notices")
+def note_notice(
+    request: Request,
+    person: str,
+    fields: Fields,
+    visit: Annotated[Visit, may(Permission.NOTE_NOTICE)],
+) -> Response:
+    """Write down that the person was told, with the text as it stands now."""
+    told = TypedNotice.read(fields)
+    version = notice_of(visit.home, language_of(request)).version
+    try:
+        acts.on(visit, notices.note_notice, person=person, version=version, **told.told())
+    except RebondError as error:
+        return _show_person(request, visit, person, error, told=told)
+    return RedirectResponse(f"/people/{person}#informer", 303)
+
+
 @router.post("/observations/{observation}/take-back")
 def take_back_observation(
     observation: str, visit: Annotated[Visit, may(Permission.NOTE_OBSERVATION)]
@@ -141,9 +159,11 @@ def _show_person(
     person: str,
     error: RebondError | None = None,
     typed: TypedObservation | None = None,
+    told: TypedNotice | None = None,
 ) -> Response:
     with visit.home.transaction() as session:
         row, observations = acts.person_of(session, visit, person)
+        told_before = notices.notices_of(session, person)
         names = acts.names_of(session, visit, {person}, language_of(request))
     fault = fault_of(error) if error else None
     return render(
@@ -156,5 +176,9 @@ def _show_person(
         codes=OBSERVATIONS,
         today=visit.home.today(),
         typed=typed or TypedObservation(),
+        notice=notice_of(visit.home, language_of(request)),
+        forms=notices.FORMS,
+        told_before=told_before,
+        told=told or TypedNotice(),
         fault=fault,
     )

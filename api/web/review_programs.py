@@ -13,8 +13,6 @@ from api.web.answers import (
     AbsenceAsked,
     AssignAsked,
     ContestAsked,
-    ContestationAnswerAsked,
-    ContestationsAnswer,
     DecisionAsked,
     DoneAnswer,
     FollowUpAsked,
@@ -235,27 +233,6 @@ def handled_elsewhere_unassigned(
     """Close a situation that nobody accompanies yet: danger never waits."""
     acts.on(visit, team.handled_elsewhere, situation_id)
     return TeamAnswer.model_validate(acts.team_page(visit))
-
-
-@router.get("/rights", tags=["oversight"])
-def read_rights(
-    visit: Annotated[Visit, may(Permission.ANSWER_CONTESTATION)],
-) -> ContestationsAnswer:
-    """List the contestations that wait for their answer."""
-    with visit.home.transaction() as session:
-        found = contestation.pending_contestations(session, visit.actor)
-    return ContestationsAnswer.model_validate({"contestations": found})
-
-
-@router.post("/rights/contestations/{situation_id}", responses=OF_A_SITUATION, tags=["oversight"])
-def answer_contestation(
-    situation_id: str,
-    asked: ContestationAnswerAsked,
-    visit: Annotated[Visit, may(Permission.ANSWER_CONTESTATION)],
-) -> DoneAnswer:
-    """Answer a contestation: the situation is withdrawn, or goes on where it stood."""
-    acts.once(visit, contestation.answer_contestation, situation_id, **dict(asked))
-    return DoneAnswer()
 
 
 def _situation(home: Home, page: SituationPage) -> SituationAnswer:

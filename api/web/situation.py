@@ -35,10 +35,12 @@ from features.facts import Fact, FactKind, Facts, retold
 from features.hints import Hint, hints
 from features.phrases import Language
 from revue import contestation, review, second_look, services
+from revue.grants import has_identity
 from revue.observations import OBSERVATIONS
 from revue.offers import OFFERS
 from revue.permissions import Permission
 from revue.records import Answer, Contact, LocalService, Opinion, SignalView, SituationPage, State
+from revue.states import CLOSED_STATES
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -389,6 +391,7 @@ def _show(
                 withheld = fault_of(refused)
         if signal is not None:
             signal = acts.in_current_words(session, home, signal, language)
+        reachable = page.state not in CLOSED_STATES and has_identity(session, page.person)
         if page.decisions:
             near = _near(services.services_for(session, _THEMES, _LISTED_SERVICES))
     facts = retold(page.facts, language)
@@ -410,6 +413,7 @@ def _show(
         offers=OFFERS,
         services=near,
         contacts=tuple(Contact),
+        reachable=reachable,
         answers=tuple(Answer),
         codes=OBSERVATIONS,
         today=today,

@@ -1,4 +1,4 @@
-"""The team lead's page, and the answers to contestations: whose turn it is beside educators."""
+"""The team lead's page: absences, hand-over, and what nobody accompanies yet."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from api.web import acts
 from api.web.access import GuardedRoute, Visit, may
 from api.web.answers import Number
 from api.web.faults import Fault, fault_of
-from api.web.forms import Fields, TypedAbsence, TypedAnswer
+from api.web.forms import Fields, TypedAbsence
 from api.web.languages import language_of
 from api.web.rendering import person_label, render
 from features.errors import RebondError
-from revue import absences, contestation, team
+from revue import absences, team
 from revue.permissions import Permission
-from revue.records import Outcome
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
@@ -75,30 +74,6 @@ def handled_elsewhere(
     return RedirectResponse("/team#attribuer", 303)
 
 
-@router.get("/rights")
-def rights_page(
-    request: Request, visit: Annotated[Visit, may(Permission.ANSWER_CONTESTATION)]
-) -> Response:
-    """Show the contestations that wait for their answer."""
-    return _show_rights(request, visit)
-
-
-@router.post("/rights/contestations/{situation_id}")
-def answer_contestation(
-    request: Request,
-    situation_id: str,
-    fields: Fields,
-    visit: Annotated[Visit, may(Permission.ANSWER_CONTESTATION)],
-) -> Response:
-    """Answer a contestation."""
-    typed = TypedAnswer.read(fields)
-    try:
-        acts.once(visit, contestation.answer_contestation, situation_id, **typed.given())
-    except RebondError as error:
-        return _show_rights(request, visit, error, typed, situation_id)
-    return RedirectResponse("/rights", 303)
-
-
 def _show_team(
     request: Request,
     visit: Visit,
@@ -120,33 +95,8 @@ def _show_team(
     )
 
 
-def _show_rights(
-    request: Request,
-    visit: Visit,
-    error: RebondError | None = None,
-    typed: TypedAnswer | None = None,
-    typed_for: str = "",
-) -> Response:
-    with visit.home.transaction() as session:
-        pending = contestation.pending_contestations(session, visit.actor)
-    gone = typed is not None and typed_for not in {one.situation_id for one in pending}
-    fault = _beside(fault_of(error), "" if gone else typed_for) if error else None
-    return render(
-        request,
-        "rights.html",
-        fault.status if fault else 200,
-        contestations=pending,
-        outcomes=tuple(Outcome),
-        typed=typed or TypedAnswer(),
-        typed_for=typed_for,
-        unkept=(typed.answer,) if typed and gone and typed.answer else (),
-        fault=fault,
-    )
-
-
 def _beside(fault: Fault, about: str) -> Fault:
     """Point a refusal to its field among several forms alike, one a situation."""
     if not about or fault.field is None:
         return fault
-    field = "answer" if fault.field == "reason" else fault.field
-    return replace(fault, field=f"{field}-{about}")
+    return replace(fault, field=f"{fault.field}-{about}")

@@ -283,6 +283,7 @@ def _stored(folder: Path, persons: int) -> tuple[EventStore, float]:
         event_rows=persons * EVENTS_EACH,
         sensitive=nothing,
         identities=nothing,
+        given_ids=nothing,
         quarantine=nothing,
         ignored={},
     )

@@ -11,7 +11,7 @@ file to file; what comes out is stored whole by the caller, or not at all.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -61,6 +61,12 @@ QUARANTINE_LIMIT = 0.01
 MEMORY = "2GB"
 """What the data engine takes before it goes on in the scratch folder."""
 
+KEPT_OUT = "droits"
+"""The name under which rows of those who objected, were erased or restricted are counted."""
+
+OVERDUE = "durée"
+"""The name under which rows of those whose last contact is too long ago are counted."""
+
 _SHOWN_ROWS = 3
 _BATCH = 100_000
 _PARQUET = "(FORMAT parquet, COMPRESSION zstd)"
@@ -104,8 +110,9 @@ class Extract:
     ``stays`` keeps the contract of :mod:`features.tables`; ``events`` is a Parquet file in
     the caller's scratch folder that keeps it as well, ``event_rows`` how many it holds.
     ``sensitive`` (person, attribute, value) and ``identities`` (person, person_id, then free
-    columns) go to stores of their own. ``quarantine`` has file, row, column, reason, and no
-    value.
+    columns) go to stores of their own; ``given_ids`` (person, person_id, household_id), one row
+    for everybody named in persons, goes into the vault. ``quarantine`` has file, row, column,
+    reason, and no value.
     """
 
     protocol: Protocol
@@ -116,12 +123,19 @@ class Extract:
     event_rows: int
     sensitive: pd.DataFrame
     identities: pd.DataFrame
+    given_ids: pd.DataFrame
     quarantine: pd.DataFrame
     ignored: Mapping[str, int]
 
 
 def read_folder(
-    folder: Path, keys: Keyring, scratch: Path, protocol: Path | None = None
+    folder: Path,
+    keys: Keyring,
+    scratch: Path,
+    protocol: Path | None = None,
+    *,
+    kept_out: Collection[str] = (),
+    kept_from: date | None = None,
 ) -> Extract:
     """Read, check, minimise and pseudonymise one canonical import folder.
 
@@ -137,6 +151,12 @@ def read_folder(
         into memory waits there.
     protocol
         The study protocol; default ``protocol.toml`` in the folder.
+    kept_out
+        Standing ids (:meth:`features.keys.Keyring.standing_id`) of those who objected, were
+        erased or restricted: their rows are looked over with all others, then left out.
+    kept_from
+        The day before which a last contact is over: rows of those persons are left out as well
+        (S18). None: nobody's is.
 
     Returns
     -------
@@ -159,6 +179,8 @@ def read_folder(
             f"protocol.toml is missing in {folder.name}/: put it there or pass --protocol FILE."
         )
     study = read_protocol(protocol_file)
+    protocol_text = protocol_file.read_text(encoding="utf-8-sig")
+    _refuse_identifiers_written(protocol_file.name, protocol_text)
     settings = {"temp_directory": str(scratch / "spill"), "memory_limit": MEMORY}
     with duckdb.connect(":memory:", config=settings) as database:
         persons = load(database, folder, PERSONS_FILE)
@@ -185,7 +207,16 @@ def read_folder(
         if sensitive.given:
             _check_attributes(study, attributes)
         contacts = intake.kept(identities, known)
+        out = frozenset(p for p in known if keys.standing_id(p) in kept_out) if kept_out else ()
+        over = _overdue(database, stays, kept_from) - set(out) if kept_from else ()
+        left_out = {KEPT_OUT: _leave_out(database, out), OVERDUE: _leave_out(database, over)}
         ignored = _minimise(database)
+        ignored |= {name: rows for name, rows in left_out.items() if rows}
+        out = frozenset((*out, *over))
+        stays, attributes, contacts = (
+            table[~table["person_id"].isin(out)] for table in (stays, attributes, contacts)
+        )
+        known -= out
 
         pseudonyms = {identifier: keys.pseudonym(identifier) for identifier in known}
         written = scratch / "events.parquet"
@@ -193,13 +224,16 @@ def read_folder(
         rows = _count(database, "events")
     return Extract(
         protocol=study,
-        protocol_text=protocol_file.read_text(encoding="utf-8-sig"),
+        protocol_text=protocol_text,
         extracted_on=extracted_on,
         stays=_pseudonymous_stays(stays, pseudonyms, keys),
         events=written,
         event_rows=rows,
         sensitive=_with_person(attributes, pseudonyms)[["person", "attribute", "value"]],
         identities=_with_person(contacts.drop(columns="row"), pseudonyms),
+        given_ids=_with_person(stays, pseudonyms).drop_duplicates("person", keep="last")[
+            ["person", "person_id", "household_id"]
+        ],
         quarantine=pd.concat(intake.faults, ignore_index=True),
         ignored=ignored,
     )
@@ -259,6 +293,25 @@ def _refuse_identifiers(database: duckdb.DuckDBPyConnection, file: Loaded) -> No
         )
 
 
+def _refuse_identifiers_written(name: str, text: str) -> None:
+    """Refuse an identifier in a protocol, which is stored word for word, comments and all.
+
+    Who answers for the processing may say how to be reached, in ``[legal]``.
+    """
+    section, found = "", list[tuple[int, str]]()
+    for number, line in enumerate(text.splitlines(), start=1):
+        section = line.strip() if line.lstrip().startswith("[") else section
+        kind = None if section.startswith("[legal]") else identifier_in(line)
+        if kind is not None:
+            found.append((number, kind))
+    if found:
+        number, kind = found[0]
+        raise IdentifierFound(
+            f"{name}: what tells who somebody is stands in line {number} ({kind}). Take it out of "
+            "the protocol and import again."
+        )
+
+
 def _refuse_names(database: duckdb.DuckDBPyConnection, files: Iterable[Loaded]) -> None:
     """Refuse a display name found in any value but ``person_id``, in any order."""
     names = Names(_distinct(database, "identities", "display_name"))
@@ -308,6 +361,26 @@ def _minimise(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
         (rows,) = database.execute(query, {"code": code}).fetchall()[0]
         counted[found] = counted.get(found, 0) + int(rows)
     return counted
+
+
+def _overdue(
+    database: duckdb.DuckDBPyConnection, stays: pd.DataFrame, kept_from: date
+) -> frozenset[str]:
+    """Return who has neither entered, left nor been in contact since a day."""
+    query = "SELECT DISTINCT person_id FROM events WHERE occurred_at >= $day AND code <> ''"
+    since = {person for (person,) in database.execute(query, {"day": kept_from}).fetchall()}
+    day = pd.Timestamp(kept_from)
+    present = stays[(stays["entered_on"] >= day) | (stays["left_on"] >= day)]
+    return frozenset(stays["person_id"]) - frozenset(present["person_id"]) - since
+
+
+def _leave_out(database: duckdb.DuckDBPyConnection, persons: Collection[str]) -> int:
+    """Take the events of some persons out, and count them."""
+    if not persons:
+        return 0
+    query = "DELETE FROM events WHERE person_id IN (SELECT unnest($persons))"
+    (rows,) = database.execute(query, {"persons": sorted(persons)}).fetchall()[0]
+    return int(rows)
 
 
 def _first_family(
@@ -372,7 +445,7 @@ def _extracted_on(folder: Path, newest: date | None) -> date:
         given = content.get("extracted_on")
         if set(content) != {"extracted_on"} or not isinstance(given, date):
             raise UnreadableFile(
-                f"{path.name} holds one line, extracted_on = DATE; it says {content}."
+                f"{path.name} holds one line, extracted_on = DATE, and nothing else: correct it."
             )
         day = given.date() if isinstance(given, datetime) else given
         if newest is not None and day > newest + BELIEVED_QUIET:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from api.home import open_home
+from api.opening import open_home
 from features.engine import Engine, StoreEngine
 from features.spark import SparkEngine
 from modeles.validation import Study, build_study

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import cycle
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page
+from pyotp import TOTP
 
-from revue import accounts, committee, queue, review
+from revue import accounts, committee, queue, requests, review
 from revue.exercises import EXERCISES
-from revue.records import NewSituation, ScoringRun, SituationKind
-from tests.api.web_home import AS_OF, CLI, NOW, VERSION, House, build, history, signal
+from revue.records import NewSituation, Right, ScoringRun, SituationKind
+from tests.api.web_home import (
+    AS_OF,
+    CLI,
+    NOW,
+    PASSWORD,
+    VERSION,
+    House,
+    build,
+    history,
+    signal,
+)
 
 RULES = ("wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice")
 COLOURS = ("color-contrast", "link-in-text-block")
@@ -223,6 +234,19 @@ def test_a_control_a_situation_of_ones_own_and_what_is_closed(
     visit.see("claire", control, "in team")
     send(house, "claire", f"{own}/contest", contest_words="Ce n'est pas ma vie.")
     visit.see("claire", own, "contested")
+    with house.home.transaction() as session:
+        dina, day = accounts.actor_for(session, "dina"), house.home.today()
+        asked = requests.note_request(
+            session,
+            dina,
+            person=house.people["quiet"],
+            asked=Right.ERASE,
+            received_on=day - timedelta(days=40),
+            now=NOW,
+            today=day,
+        )
+    page = visit.see("dina", f"/rights/requests/{asked}", "request")
+    visit.press(page, "Effacer définitivement", "refused erasure")
     page = visit.see("dina", "/rights", "pending contestation")
     visit.press(page, "Répondre", "refused answer")
     answer = {"outcome": "upheld", "answer": "Retirée."}
@@ -300,7 +324,12 @@ OVERSIGHT = (
     ("sonia", "/models"),
     ("dina", "/journal"),
     ("dina", "/rights"),
+    ("anne", "/rights"),
+    (None, "/notice"),
+    ("dina", "/safeguards"),
     ("adam", "/"),
+    ("adam", "/account"),
+    ("claire", "/account"),
     ("claire", "/committee"),
     ("claire", "/nulle-part"),
     (None, "/login"),
@@ -314,6 +343,31 @@ def test_oversight_doors_and_errors(visit: Visit, eyes: Eyes) -> None:
     page.get_by_label("Identifiant").fill("claire")
     page.get_by_label("Mot de passe").fill("inexact")
     visit.press(page, "Se connecter", "refused sign-in")
+    assert eyes.faults == []
+
+
+def test_ones_own_account_and_the_two_steps_of_signing_in(
+    visit: Visit, house: House, eyes: Eyes
+) -> None:
+    page = visit.see("lea", "/account")
+    for label in ("Mot de passe actuel", "Nouveau mot de passe", "Le nouveau, une seconde fois"):
+        page.get_by_label(label).fill("court")
+    visit.press(page, "Changer", "refused password")
+    for typed, told in (("inexact", "refused second factor"), (PASSWORD, "second factor begun")):
+        page.get_by_label("Mot de passe", exact=True).fill(typed)
+        visit.press(page, "Commencer", told)
+    phone = TOTP(page.locator(".secret").inner_text().replace(" ", ""))
+    page.get_by_label("Code à six chiffres").fill("000000")
+    visit.press(page, "Mettre en place", "refused code")
+    page.get_by_label("Code à six chiffres").fill(phone.at(NOW))
+    visit.press(page, "Mettre en place", "second factor in place")
+    page = visit.page(None)
+    page.goto(f"{visit.url}/login")
+    page.get_by_label("Identifiant").fill("lea")
+    page.get_by_label("Mot de passe").fill(PASSWORD)
+    visit.press(page, "Se connecter", "second step")
+    page.get_by_label("Code à six chiffres").fill("000000")
+    visit.press(page, "Se connecter", "refused second step")
     assert eyes.faults == []
 
 

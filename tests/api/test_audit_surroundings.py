@@ -12,7 +12,8 @@ import pytest
 
 from api.audit_surroundings import _read
 from api.gate import load_table
-from api.home import Home, open_home
+from api.home import Home
+from api.opening import open_home
 from api.studies import AuditOutcome, audit_model
 from audits.suppression import K
 from features.engine import StoreEngine
@@ -102,6 +103,7 @@ def test_a_kind_of_fact_that_the_training_did_not_know_is_named(
     assert _read(engine, table, study)[1] == frozenset()
 
 
+@pytest.mark.safeguard
 def test_s21_no_count_is_of_a_few_and_no_line_is_of_a_person(
     outcome: AuditOutcome, home: Home
 ) -> None:

@@ -100,3 +100,12 @@ def test_the_queue_is_served_and_asked_for_by_a_process_apart() -> None:
 def test_the_highest_rate_is_found_by_doubling_and_halving() -> None:
     assert 117 <= highest_rate(lambda rate: rate <= 130) <= 130
     assert highest_rate(lambda rate: False) == 0
+
+
+def test_the_journal_is_verified_whole_and_pymerkle_finds_the_same_roots() -> None:
+    figures = rebond("bench", "journal", "--scale", "0.001").out["journal"]
+    assert figures["entries"] == 996 and figures["ours"] > 0 and figures["equal"] is None
+    if not list(PEERS.parents[1].glob("lib/*/site-packages/pymerkle")):
+        pytest.skip("pymerkle is not installed: `make bench` installs it")
+    figures = rebond("bench", "journal", "--scale", "0.001", "--peers", PEERS).out["journal"]
+    assert figures["equal"] is True and figures["peer"] > 0

@@ -45,7 +45,7 @@ from revue.absences import note_absence
 from revue.journal import entries
 from revue.permissions import Forbidden
 from revue.records import Part, QueueItem, QueuePage, State, TeamPage, ToAssign
-from revue.vault import store_identities
+from revue.vault import Identity, store_identities
 from tests.api.web_home import AS_OF, CLI, NOW, PEOPLE, REASONS, USERS, House, build
 from tests.conftest import rebond
 
@@ -73,8 +73,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> House:
     with house.home.transaction() as session:
         store_identities(
             session,
-            house.home.keys,
-            [(person, person, NAME, "{}") for person in PEOPLE.values()],
+            house.home.person_keys,
+            [Identity(person, person, display_name=NAME) for person in PEOPLE.values()],
             by=CLI,
             now=NOW,
         )

@@ -73,7 +73,8 @@ def build(folder: Path, educators: int) -> Home:
                 "attribute": "genre",
                 "value": ["homme" if i % 2 else "femme" for i in range(180)],
             }
-        )
+        ),
+        on=TODAY,
     )
     with home.transaction() as session:
         staff = [educator(session, f"e{i}") for i in range(educators)]

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from api.home import Home, create_home
-from api.imports import ImportSummary, LegalBasisMissing, import_folder
+from api.imports import ImportSummary, import_folder
+from api.scope import LegalBasisMissing
 from api.settings import Settings
 from features.errors import RebondError
 from features.intake.folder import (
@@ -139,7 +140,7 @@ def test_an_older_extract_takes_nothing_back(filled: Home, tmp_path: Path) -> No
 def test_a_second_import_at_the_same_time_changes_nothing(empty: Home, tmp_path: Path) -> None:
     folder = everything(tmp_path / "in")
     before = state(empty)
-    with staging(empty.folder, empty.was_imported), pytest.raises(ImportRunning):
+    with staging(empty.folder, empty.was_committed), pytest.raises(ImportRunning):
         take(empty, folder)
     assert state(empty) == before
 
@@ -314,3 +315,22 @@ def test_s21_a_family_with_few_rows_is_not_counted_in_the_summary(
     row = event(code="langue//interprete_present")
     summary = take(empty, write_folder(tmp_path / "in", events=[*MANY, row]))
     assert summary.ignored_by == {"langue": None}
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("column", ["etat_de_sante", "x1"])
+@pytest.mark.parametrize("file", ["persons", "events"])
+def test_s04_a_column_under_any_name_is_refused_and_changes_nothing(
+    filled: Home, tmp_path: Path, file: str, column: str
+) -> None:
+    """A health column renamed is one that nobody knows: none is dropped in silence."""
+    folder = write_folder(tmp_path / "second", events=MANY)
+    (found,) = folder.glob(f"{file}.*")
+    head, *lines = found.read_text(encoding="utf-8").splitlines()
+    separator = ";" if ";" in head else ","
+    renamed = [f"{head}{separator}{column}", *(f"{line}{separator}x" for line in lines)]
+    found.write_text("\n".join(renamed) + "\n", encoding="utf-8")
+    before = state(filled)
+    with pytest.raises(WrongColumns, match=column):
+        take(filled, folder)
+    assert state(filled) == before

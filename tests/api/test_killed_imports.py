@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from api.home import Home, create_home, open_home
+from api.home import Home, create_home
 from api.imports import import_folder
+from api.opening import open_home
 from api.settings import Settings
 from features.staging import FOLDER
 from revue import schema
@@ -62,7 +63,7 @@ def seen(home: Home) -> dict[str, object]:
         "people": people,
         "imports": imports,
         "identities": identities,
-        "sensitive": home.sensitive.attributes(persons, ["genre"]).to_csv(),
+        "sensitive": home.sensitive.attributes(persons, ["genre"], on=home.today()).to_csv(),
         "quarantine": [path.read_text() for path in quarantine],
     }
 

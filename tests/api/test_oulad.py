@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from api.gate import load_table
-from api.home import open_home
+from api.opening import open_home
 from features.engine import StoreEngine
 from modeles.training import unseen_scores
 from modeles.validation import Study, build_study

@@ -184,7 +184,7 @@ def test_s36_nothing_of_the_answers_is_kept_with_the_person(house, template, tmp
     assert differing == {"practice_counts", "open_sessions"}  # a session has a token of its own
     assert len(first["practice_steps"]) == len(EXERCISES)
     kept = {column.name for column in schema.PracticeCount.__table__.columns}
-    assert kept == {"exercise", "question", "choice", "count", "since"}
+    assert kept == {"exercise", "question", "choice", "count", "since", "shown"}
 
 
 @pytest.mark.safeguard

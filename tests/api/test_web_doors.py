@@ -8,13 +8,23 @@ from datetime import timedelta
 
 import pytest
 
+from api import authority
 from api.home import Home
 from api.settings import Settings
 from api.web.access import session_cookie
 from api.web.faults import FAULTS, fault_of
 from api.web.forms import local_path
 from features.errors import RebondError
-from revue import accounts, committee, offers, permissions, reasons, review, states
+from revue import (
+    accounts,
+    committee,
+    offers,
+    permissions,
+    reasons,
+    review,
+    second_factor,
+    states,
+)
 from tests.api.web_home import NOW, PASSWORD, House, build
 
 
@@ -189,14 +199,14 @@ def test_a_page_too_large_is_refused(house):
 
 def test_every_refusal_a_door_can_meet_has_its_answer():
     """An error that a page can raise and that nobody mapped would be told as our failure."""
-    for module in (states, review, offers, permissions, reasons):
+    for module in (states, review, offers, permissions, reasons, authority, second_factor):
         for error in vars(module).values():
             ours = isinstance(error, type) and issubclass(error, RebondError)
             if ours and error.__module__ == module.__name__:
                 assert fault_of(error("x")).status != 500, error
     votes = {"NoSuchModel", "VoteOutOfOrder", "AuditMissing", "CannotApproveFailedAudit"}
     votes |= {"WaiverMissing", "WaiverTooLong", "AlreadyVoted"}
-    votes |= {"AuditOutdated", "PromotionMismatch", "NotInJournal"}
+    votes |= {"AuditOutdated", "PromotionMismatch", "NotInJournal", "VoteUnsigned"}
     assert votes <= {error.__name__ for error in FAULTS if error.__module__ == committee.__name__}
 
 

@@ -20,7 +20,7 @@ from revue.offers import OFFERS
 from revue.queue import fill
 from revue.records import LocalService, ScoringRun
 from revue.services import replace_services
-from revue.vault import store_identities
+from revue.vault import Identity, store_identities
 from tests.api.web_home import AGAINST, AS_OF, CLI, NOW, REASONS, VERSION, House, build, stays
 
 DANGER = "Danger ou urgence ? N'attendez pas cette page"
@@ -387,8 +387,8 @@ def test_an_educator_opens_a_situation_from_what_was_imported(house, tmp_path):
 def test_a_name_is_lifted_for_the_referent_alone(house, claire):
     person = house.people["signal"]
     with house.home.transaction() as session:
-        rows = [(person, "P9", "Aïcha B.", "{}")]
-        store_identities(session, house.home.keys, rows, by=CLI, now=NOW)
+        rows = [Identity(person, "P9", display_name="Aïcha B.")]
+        store_identities(session, house.home.person_keys, rows, by=CLI, now=NOW)
     for path in ("/queue", "/people", f"/situations/{house.ids['signal']}"):
         assert "Aïcha B." in page(claire, path)
         assert "Aïcha" not in claire.get(f"/api/v1{path}").text
@@ -755,8 +755,8 @@ def test_local_services_stand_under_their_offer(house, claire):
 def test_s09_the_printed_sheet_holds_no_name_estimate_or_own_view(house, claire):
     id, person = house.ids["signal"], house.people["signal"]
     with house.home.transaction() as session:
-        rows = [(person, "P9", "Aïcha B.", "{}")]
-        store_identities(session, house.home.keys, rows, by=CLI, now=NOW)
+        rows = [Identity(person, "P9", display_name="Aïcha B.")]
+        store_identities(session, house.home.person_keys, rows, by=CLI, now=NOW)
     to_decision(claire, id, "yes", CANARY)
     words = "Je voudrais un autre jour."
     decide(claire, id, "team", CANARY, words=words, again_on="2026-12-01")

@@ -30,7 +30,7 @@ from features.words import AVOIDED_ENGLISH
 from modeles.table import write_table
 from revue import committee
 from revue.records import SignalView, SituationKind
-from revue.vault import store_identities
+from revue.vault import Identity, store_identities
 from tests.api.web_home import CLI, NOW, VERSION, House, build, history, model_table, signal
 from tests.features.avoided import assert_plain
 
@@ -577,7 +577,7 @@ def test_the_journal_is_verified_and_read(house):
     assert "Le journal est entier" in page
     assert "enregistre un modèle" in page
     with house.home.transaction() as session:
-        store_identities(session, house.home.keys, [("p", "P9", "Aïcha B.", "{}")], by=CLI, now=NOW)
+        store_identities(session, house.home.person_keys, [Identity("p", "P9")], by=CLI, now=NOW)
     page = dina.get("/journal").text
     assert "coffre des identités" in page
     assert "<code>vault" not in page

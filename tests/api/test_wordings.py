@@ -12,8 +12,8 @@ import pytest
 
 import features
 from api.cli import main
-from api.home import open_home
 from api.imports import import_folder
+from api.opening import open_home
 from api.web.app import create_app
 from features.words import LONGEST_WORDING
 from modeles.explanation import Signal

@@ -228,6 +228,7 @@ def stored(folder: Path, stays: pd.DataFrame, *imports: History) -> EventStore:
             event_rows=len(rows),
             sensitive=nothing,
             identities=nothing,
+            given_ids=nothing,
             quarantine=nothing,
             ignored={},
         )

@@ -12,7 +12,11 @@ from features.keys import (
     Keyring,
     KeysUnreadable,
     SealBroken,
+    begin_rotation,
+    cancel_rotation,
     create_keys,
+    finish_rotation,
+    is_rotating,
     keyed_hash,
     read_keys,
 )
@@ -122,3 +126,44 @@ def test_a_pseudonym_is_stable_canonical_and_32_hex_digits(keys: Keyring) -> Non
     assert keys.pseudonym(" P1\n") == keys.pseudonym("P1") != keys.pseudonym("p1")
     assert len(keys.pseudonym("P1")) == 32 and int(keys.pseudonym("P1"), 16)
     assert keyed_hash(b"k" * 32, "é") == keyed_hash(b"k" * 32, "é ")
+
+
+@pytest.mark.safeguard
+def test_s07_a_rotation_leaves_no_byte_of_the_old_master_key(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    old = create_keys(folder)
+    present, following = begin_rotation(folder)
+    assert present.master == old.master != following.master and following.epoch == 2
+    assert is_rotating(folder) and begin_rotation(folder)[1].master == following.master
+    finish_rotation(folder)
+    found = read_keys(folder)
+    assert (found.master, found.epoch) == (following.master, 2) and not is_rotating(folder)
+    assert old.master is not None
+    assert not [path for path in folder.iterdir() if old.master in path.read_bytes()]
+    for path in folder.iterdir():
+        assert path.name == "signing.pub" or stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert found.pseudonym("P1") != old.pseudonym("P1")
+    assert found.standing_id("P1") == old.standing_id("P1")
+    found.verify(b"x", old.sign(b"x"))
+
+
+def test_keyed_ids_of_events_outlive_every_rotation(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    first = create_keys(folder).subkey("event_id")
+    for _ in range(3):
+        present, following = begin_rotation(folder)
+        assert present.subkey("event_id") == following.subkey("event_id") == first
+        finish_rotation(folder)
+    assert read_keys(folder).subkey("event_id") == first
+
+
+def test_a_rotation_called_off_leaves_the_keys_as_they_were(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    old = create_keys(folder)
+    begin_rotation(folder)
+    cancel_rotation(folder)
+    assert read_keys(folder).master == old.master and not is_rotating(folder)
+    begin_rotation(folder)
+    (folder / "next.key").write_bytes(b"k" * 32)
+    with pytest.raises(KeysUnreadable, match=r"next\.key"):
+        begin_rotation(folder)

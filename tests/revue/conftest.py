@@ -11,11 +11,18 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from features.keys import Keyring, create_keys
 from revue.database import create_database, open_database
+from revue.standings import PersonKeys
+from tests.revue.builders import TODAY
 
 
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     return create_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def person_keys(tmp_path: Path, keys: Keyring) -> PersonKeys:
+    return PersonKeys(tmp_path / "persons.db", keys)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +39,7 @@ def database(empty_database: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sessions(database: Path, keys: Keyring) -> Iterator[sessionmaker[Session]]:
-    made = open_database(database, keys.sign)
+    made = open_database(database, keys.sign, lambda: TODAY)
     yield made
     made.kw["bind"].dispose()
 
@@ -49,7 +56,7 @@ def lasting(
 ) -> Iterator[sessionmaker[Session]]:
     """One database for the many examples of a law; each is rolled back."""
     path = Path(shutil.copy(empty_database, tmp_path_factory.mktemp("lasting")))
-    made = open_database(path, keys.sign)
+    made = open_database(path, keys.sign, lambda: TODAY)
     yield made
     made.kw["bind"].dispose()
 

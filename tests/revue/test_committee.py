@@ -435,7 +435,7 @@ def test_s31_a_promotion_of_another_home_with_the_same_keys_is_not_in_this_journ
     session: Session, keys: Keyring, tmp_path: Path
 ) -> None:
     create_database(tmp_path / "other.db")
-    other = open_database(tmp_path / "other.db", keys.sign)
+    other = open_database(tmp_path / "other.db", keys.sign, lambda: TODAY)
     with other.begin() as there:
         record = promoted(there)
     other.kw["bind"].dispose()
@@ -560,8 +560,12 @@ def test_s31_raw_votes_and_states(session: Session, refused: Refused) -> None:
     model_in_state(session, PROPOSED)
     educator(session)
     refused("UPDATE models SET state = 'promoted'")
-    refused("INSERT INTO votes VALUES (1, 'm1', 1, NULL, 'approve', 'x', 0, '2026-11-21', NULL)")
-    refused("INSERT INTO votes VALUES (1, 'm1', 1, 99, 'approve', 'x', 0, '2026-11-21', NULL)")
+    refused(
+        "INSERT INTO votes VALUES (1, 'm1', 1, NULL, 'approve', 'x', 0, '2026-11-21', NULL, NULL)"
+    )
+    refused(
+        "INSERT INTO votes VALUES (1, 'm1', 1, 99, 'approve', 'x', 0, '2026-11-21', NULL, NULL)"
+    )
     refused("UPDATE model_audits SET verdict = 'fine'")
 
 
@@ -781,3 +785,28 @@ def test_s11_waivers_from_before_ends_were_written_end_too(session: Session, key
     assert again(session, "paul", AFTER) is ONE
     assert again(session, "ines", AFTER) is APPROVED
     check_promotion(session, approved_record(session), keys.verify, FINGERPRINT, today=AFTER)
+
+
+@pytest.mark.safeguard
+def test_s23_a_promotion_older_than_the_journal_is_voted_on_again(
+    session: Session, keys: Keyring
+) -> None:
+    """What expired proves nothing any more: the same audit comes before the committee anew."""
+    promotion = promoted(session)
+    journal.record(
+        session, actor=CLI, act="purge", subject="review", now=NOW.replace(year=NOW.year + 2)
+    )
+    assert journal.drop_months(session, TODAY.replace(year=TODAY.year + 2)) == (f"{NOW:%Y-%m}",)
+    with pytest.raises(NotInJournal, match="kept for 12 months, holds no two approvals"):
+        check_promotion(session, promotion, keys.verify, promotion.fingerprint, today=TODAY)
+    audit = session.scalars(select(schema.ModelAudit)).one()
+    record_audit(
+        session,
+        version=VERSION,
+        verdict=audit.verdict.value,
+        audit_hash=audit.audit_hash,
+        report_hash=audit.report_hash,
+        by=CLI,
+        now=NOW.replace(year=NOW.year + 2),
+    )
+    assert model(session, VERSION, today=TODAY).state is PROPOSED

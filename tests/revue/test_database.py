@@ -71,7 +71,7 @@ def test_s18_every_table_declares_its_retention() -> None:
 def test_migrating_twice_changes_nothing(database: Path, keys: Keyring) -> None:
     create_database(database)
     assert database.stat().st_mode & 0o077 == 0
-    open_database(database, keys.sign).kw["bind"].dispose()
+    open_database(database, keys.sign, lambda: TODAY).kw["bind"].dispose()
 
 
 AT = "2026-01-01 10:00:00.000000"
@@ -108,10 +108,10 @@ def test_votes_from_before_waivers_had_an_end_are_kept(tmp_path: Path, keys: Key
         "INSERT INTO votes VALUES (1, 'm1', 1, 1, 'approve', 'lu', 1, :at)",
     )
     with pytest.raises(NotMigrated):
-        open_database(path, keys.sign)
+        open_database(path, keys.sign, lambda: TODAY)
     assert upgrade_database(path) == "0002"
     assert upgrade_database(path) is None
-    opened = open_database(path, keys.sign)
+    opened = open_database(path, keys.sign, lambda: TODAY)
     last = date(2026, 6, 30)  # 180 days after the vote
     with opened.begin() as session:
         (row,) = models(session, today=last)
@@ -186,6 +186,11 @@ def test_what_was_reviewed_before_is_kept_and_goes_on(tmp_path: Path, keys: Keyr
         assert left == []
     newer.close()
     made_anew = {"situations", "views", "reveals", "decisions", "decision_offers", "signals"}
+    longer = {"users": 5, "votes": 1}  # columns that came later, all of them empty
+    for table, more in longer.items():
+        assert all(row[-more:] == (None,) * more for row in after[table])
+        after[table] = [row[:-more] for row in after[table]]
+    before["identities"] = [(person, sealed, at) for person, _, sealed, at in before["identities"]]
     for table in set(tables) - made_anew - {"alembic_version", "runs"}:
         assert after[table] == before[table], table
     assert after["signals"] == before["signals"]
@@ -213,14 +218,14 @@ def test_what_was_reviewed_before_is_kept_and_goes_on(tmp_path: Path, keys: Keyr
         "g": ("viewed", "karim"),
         "h": ("decided", "karim"),
     }
-    opened = open_database(path, keys.sign)
+    opened = open_database(path, keys.sign, lambda: TODAY)
     with opened.begin() as session:
         triggers = set(
             session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
         )
     opened.kw["bind"].dispose()
     create_database(tmp_path / "new.db")
-    fresh = open_database(tmp_path / "new.db", keys.sign)
+    fresh = open_database(tmp_path / "new.db", keys.sign, lambda: TODAY)
     with fresh.begin() as session:
         assert set(session.scalars(text(TRIGGERS))) == triggers
     fresh.kw["bind"].dispose()
@@ -231,7 +236,7 @@ def test_s02_an_upgraded_database_refuses_as_a_new_one_does(tmp_path: Path, keys
     path = tmp_path / "older.db"
     older_database(path, "0003", *OF_VERSION_3)
     upgrade_database(path)
-    opened = open_database(path, keys.sign)
+    opened = open_database(path, keys.sign, lambda: TODAY)
     lea = Actor("lea", Role.EDUCATOR, "nord", 1)
     for sql in (
         "INSERT INTO reveals VALUES ('a', 1, 1, '2026-11-21')",
@@ -261,10 +266,10 @@ def test_s02_an_upgraded_database_refuses_as_a_new_one_does(tmp_path: Path, keys
 
 def test_missing_and_foreign_files_are_refused(tmp_path: Path, keys: Keyring) -> None:
     with pytest.raises(DatabaseMissing):
-        open_database(tmp_path / "nothing.db", keys.sign)
+        open_database(tmp_path / "nothing.db", keys.sign, lambda: TODAY)
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t (a)").connection.close()
     with pytest.raises(NotMigrated):
-        open_database(tmp_path / "other.db", keys.sign)
+        open_database(tmp_path / "other.db", keys.sign, lambda: TODAY)
     with pytest.raises(DatabaseMissing):
         upgrade_database(tmp_path / "nothing.db")
     with pytest.raises(NotMigrated, match="does not know"):

@@ -1,76 +1,45 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from features.keys import Keyring
+from revue import schema
+from revue.checkpoints import Checkpoints, LogKey
 from revue.journal import (
     JournalEmpty,
+    check_journal,
     checkpoint,
+    content_of,
+    drop_months,
     entries,
-    leaf_hash,
-    merkle_root,
-    node_hash,
+    months,
     record,
     verify_journal,
 )
-from revue.records import Actor
+from revue.merkle import leaf_hash
+from revue.records import Actor, JournalReport, canonical
 from tests.revue.builders import NOW, strangers_keys
 from tests.revue.conftest import Refused
 
 LEA = Actor("lea", None, None)
-
-CT_LEAVES = [
-    "",
-    "00",
-    "10",
-    "2021",
-    "3031",
-    "40414243",
-    "5051525354555657",
-    "606162636465666768696a6b6c6d6e6f",
-]
-CT_ROOTS = [
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
-    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
-    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
-]
-"""Known answers of the Certificate Transparency reference implementation, by size."""
+EMPTY = hashlib.sha256().hexdigest()
+"""The root of a tree without leaves."""
 
 
-@pytest.mark.parametrize("size", range(9))
-def test_tree_hash_known_answers(size: int) -> None:
-    leaves = [leaf_hash(bytes.fromhex(leaf)) for leaf in CT_LEAVES[:size]]
-    assert merkle_root(leaves).hex() == CT_ROOTS[size]
+def key_of(keys: Keyring) -> LogKey:
+    return LogKey(keys.signing.public_key())
 
 
-def rfc6962(leaves: Sequence[bytes]) -> bytes:
-    """Hash as RFC 6962 section 2.1 defines it, word for word."""
-    if not leaves:
-        return hashlib.sha256().digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    return node_hash(rfc6962(leaves[:split]), rfc6962(leaves[split:]))
-
-
-@given(st.lists(st.binary(max_size=4), max_size=70))
-def test_tree_hash_is_the_definition(contents: list[bytes]) -> None:
-    leaves = [leaf_hash(content) for content in contents]
-    assert merkle_root(leaves) == rfc6962(leaves)
+def check(session: Session, keys: Keyring, handed: str) -> JournalReport:
+    return check_journal(session, key_of(keys), handed=handed)
 
 
 def write(session: Session, number: int, start: datetime = NOW, act: str = "read") -> None:
@@ -94,9 +63,9 @@ def three_months(session: Session) -> Session:
 
 def test_the_empty_journal_is_sound(session: Session, keys: Keyring) -> None:
     report = verify_journal(session, keys.verify)
-    assert (report.ok, report.size, report.root) == (True, 0, CT_ROOTS[0])
+    assert (report.ok, report.size, report.root) == (True, 0, EMPTY)
     with pytest.raises(JournalEmpty):
-        checkpoint(session)
+        checkpoint(session, key_of(keys))
 
 
 def test_months_are_chained(three_months: Session, keys: Keyring) -> None:
@@ -279,10 +248,10 @@ def test_s22_truncation_and_fork_show_against_a_checkpoint(
             "2026-11"
         ]
         write(session, 3)
-        taken = checkpoint(session)
-        assert verify_journal(session, keys.verify, taken).ok
+        taken = checkpoint(session, key_of(keys))
+        assert check(session, keys, taken).ok
         write(session, 2)
-        assert verify_journal(session, keys.verify, taken).ok
+        assert check(session, keys, taken).ok
     with sessions.begin() as session:
         tamper(
             session,
@@ -291,12 +260,12 @@ def test_s22_truncation_and_fork_show_against_a_checkpoint(
             f"frontier = '{kept.frontier}', signature = '{kept.signature}'",
         )
         assert verify_journal(session, keys.verify).ok  # nothing inside the database shows it
-        report = verify_journal(session, keys.verify, taken)
+        report = check(session, keys, taken)
         assert report.fault == "2026-11: the journal does not continue the checkpoint of size 6."
     with sessions.begin() as session:
         write(session, 5, act="fork")
         assert verify_journal(session, keys.verify).ok
-        assert not verify_journal(session, keys.verify, taken).ok
+        assert not check(session, keys, taken).ok
 
 
 @pytest.mark.safeguard
@@ -331,16 +300,16 @@ def test_s22_a_forged_checkpoint_shows(
     session: Session, keys: Keyring, edit: Callable[[str], str]
 ) -> None:
     write(session, 3)
-    assert not verify_journal(session, keys.verify, edit(checkpoint(session))).ok
+    assert not check(session, keys, edit(checkpoint(session, key_of(keys)))).ok
 
 
 def test_the_checkpoint_of_an_earlier_month_holds(session: Session, keys: Keyring) -> None:
     write(session, 3, datetime(2026, 10, 3, tzinfo=UTC))
-    taken = checkpoint(session)
+    taken = checkpoint(session, key_of(keys))
     origin, size, *_ = taken.splitlines()
     assert (origin, size) == ("rebond/journal/2026-10", "3")
     write(session, 3)
-    assert verify_journal(session, keys.verify, taken).ok
+    assert check(session, keys, taken).ok
 
 
 @pytest.mark.safeguard
@@ -375,3 +344,223 @@ def test_s23_no_content_and_no_dictionary(session: Session) -> None:
     assert first != second
     guesses = {hashlib.sha256(guess).hexdigest() for guess in (b"yes", b'{"opinion":"yes"}')}
     assert not guesses & {first, second}
+
+
+def test_what_was_hashed_is_read_the_same_way_whatever_is_written(
+    session: Session, keys: Keyring
+) -> None:
+    strange = 'é "quoted" \\ \u2028 \t \x01 \U0001f600'
+    record(session, actor=Actor(strange, None, None), act="read", subject=strange, now=NOW)
+    row = session.scalars(select(schema.Entry)).one()
+    place = (row.month, row.position, row.at, row.actor, row.act, row.subject, row.commitment)
+    assert leaf_hash(content_of(*place)).hex() == row.leaf
+    assert content_of(*place) == canonical(list(place)).encode()
+    assert verify_journal(session, keys.verify).ok
+
+
+def outside(tmp_path: Path, keys: Keyring) -> Checkpoints:
+    return Checkpoints(tmp_path / "elsewhere", key_of(keys))
+
+
+def take(session: Session, keys: Keyring, kept: Checkpoints, now: datetime) -> None:
+    kept.add(checkpoint(session, key_of(keys)), months(session)[0], now)
+
+
+def heads(session: Session) -> str:
+    """Return the SQL that puts the newest head back as it is now."""
+    row = session.execute(text("SELECT * FROM journal_heads ORDER BY month DESC")).first()
+    assert row is not None
+    return (
+        f"UPDATE journal_heads SET size = {row.size}, root = '{row.root}', "  # noqa: S608
+        f"frontier = '{row.frontier}', signature = '{row.signature}' WHERE month = '{row.month}'"
+    )
+
+
+@pytest.mark.safeguard
+def test_s22_a_cut_tail_with_its_old_head_shows_against_what_is_kept_outside(
+    session: Session, keys: Keyring, tmp_path: Path
+) -> None:
+    kept = outside(tmp_path, keys)
+    write(session, 3)
+    take(session, keys, kept, NOW)
+    back = heads(session)
+    write(session, 3)
+    take(session, keys, kept, NOW + timedelta(minutes=1))
+    assert check_journal(session, key_of(keys), kept=kept).checkpoints == 2
+    tamper(session, "DELETE FROM journal_entries WHERE position >= 3", back)
+    assert verify_journal(session, keys.verify).ok  # nothing inside the database shows it
+    report = check_journal(session, key_of(keys), kept=kept)
+    assert report.fault == "2026-11: the journal does not continue the checkpoint of size 6."
+
+
+@pytest.mark.safeguard
+def test_s22_a_fork_that_outgrew_what_it_replaced_shows(
+    session: Session, keys: Keyring, tmp_path: Path
+) -> None:
+    """Its own newer checkpoint lies beside the older one and does not hide it."""
+    kept = outside(tmp_path, keys)
+    write(session, 3)
+    back = heads(session)
+    write(session, 3)
+    take(session, keys, kept, NOW)
+    tamper(session, "DELETE FROM journal_entries WHERE position >= 3", back)
+    session.expire_all()
+    write(session, 9, act="fork")
+    take(session, keys, kept, NOW + timedelta(minutes=2))
+    assert verify_journal(session, keys.verify).ok
+    assert not check_journal(session, key_of(keys), kept=kept).ok
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("\n3\n", "\n2\n"),
+        lambda text: text.replace("\n3\n", "\n03\n"),
+        lambda text: text.replace("2026-11", "2026-12"),
+        lambda text: text[:-9],
+        lambda text: text + "one more line\n",
+        lambda text: text.replace("\u2014", "-"),
+        lambda text: text.replace("\nrebond", "\nautre") + "\n",
+    ],
+)
+def test_s22_a_checkpoint_edited_outside_shows(
+    session: Session, keys: Keyring, tmp_path: Path, edit: Callable[[str], str]
+) -> None:
+    kept = outside(tmp_path, keys)
+    write(session, 3)
+    take(session, keys, kept, NOW)
+    assert check_journal(session, key_of(keys), kept=kept).ok
+    (file,) = kept.folder.rglob("*.txt")
+    before = file.read_text()
+    file.write_text(edit(before))
+    assert file.read_text() != before
+    assert not check_journal(session, key_of(keys), kept=kept).ok
+
+
+@pytest.mark.safeguard
+def test_s22_a_strangers_journal_and_checkpoints_show(
+    session: Session, keys: Keyring, tmp_path: Path
+) -> None:
+    """Whoever makes the whole of it anew lacks the key."""
+    stranger = strangers_keys()
+    session.info["sign"] = stranger.sign
+    write(session, 3)
+    kept = outside(tmp_path, stranger)
+    take(session, stranger, kept, NOW)
+    assert check_journal(session, key_of(stranger), kept=kept).ok
+    assert not check_journal(session, key_of(keys)).ok
+    with_ours = Checkpoints(kept.folder, key_of(keys))
+    assert not check_journal(session, key_of(keys), kept=with_ours).ok
+
+
+@pytest.mark.safeguard
+def test_s22_swapped_months_show(three_months: Session, keys: Keyring) -> None:
+    swap = [
+        f"UPDATE {table} SET month = '{after}' WHERE month = '{before}'"  # noqa: S608
+        for before, after in (("2026-09", "x"), ("2026-10", "2026-09"), ("x", "2026-10"))
+        for table in ("journal_entries", "journal_heads")
+    ]
+    tamper(three_months, *swap)
+    assert not verify_journal(three_months, keys.verify).ok
+
+
+@pytest.mark.safeguard
+def test_s22_a_month_gone_from_the_middle_or_the_end_shows(
+    three_months: Session, keys: Keyring, tmp_path: Path
+) -> None:
+    kept = outside(tmp_path, keys)
+    take(three_months, keys, kept, NOW)
+    for trigger in TRIGGERS:
+        three_months.execute(text(f"DROP TRIGGER {trigger}"))
+    for month, table in product(("2026-10", "2026-11"), ("journal_entries", "journal_heads")):
+        three_months.execute(text(f"DELETE FROM {table} WHERE month = '{month}'"))  # noqa: S608
+        assert not check_journal(three_months, key_of(keys), kept=kept).ok
+    assert verify_journal(three_months, keys.verify).ok  # only what lies outside shows the end
+    report = check_journal(three_months, key_of(keys), kept=kept)
+    assert report.fault == "2026-11: the month of a checkpoint is not in the journal."
+
+
+def test_at_most_one_checkpoint_a_minute(session: Session, keys: Keyring, tmp_path: Path) -> None:
+    kept, other = outside(tmp_path, keys), outside(tmp_path, keys)
+    for second in range(0, 300, 20):
+        now = NOW + timedelta(seconds=second)
+        write(session, 1, now)
+        for process in (kept, other):
+            if process.is_due(now):
+                take(session, keys, process, now)
+    assert [seen.size for seen in kept.read()] == [1, 4, 7, 10, 13]
+    report = check_journal(session, key_of(keys), kept=kept, is_home=True)
+    assert report.ok and report.checkpoints == 5
+    assert [path.name for path in kept.folder.rglob("*") if path.is_file()] == ["2026-11-21.txt"]
+
+
+@pytest.mark.safeguard
+def test_s22_acts_without_checkpoints_outside_are_said_loudly(
+    session: Session, keys: Keyring, tmp_path: Path
+) -> None:
+    kept = outside(tmp_path, keys)
+    write(session, 1)
+    assert check_journal(session, key_of(keys), kept=kept).ok  # a copy may come without
+    report = check_journal(session, key_of(keys), kept=kept, is_home=True)
+    assert report.fault and report.fault.startswith("no checkpoint is kept outside the database")
+    take(session, keys, kept, NOW)
+    write(session, 1, NOW + timedelta(minutes=40))
+    assert check_journal(session, key_of(keys), kept=kept, is_home=True).ok
+    write(session, 1, NOW + timedelta(minutes=70))
+    report = check_journal(session, key_of(keys), kept=kept, is_home=True)
+    assert report.fault and report.fault.startswith("no checkpoint was written outside")
+
+
+@pytest.fixture
+def fifteen_months(session: Session) -> Session:
+    for number in range(15):
+        write(session, 2, datetime(2025 + (8 + number) // 12, (8 + number) % 12 + 1, 3, tzinfo=UTC))
+    return session
+
+
+@pytest.mark.safeguard
+def test_s23_months_older_than_twelve_go_whole_and_the_rest_holds(
+    fifteen_months: Session, keys: Keyring, tmp_path: Path
+) -> None:
+    session = fifteen_months
+    assert months(session)[-1] == "2025-09" and months(session)[0] == "2026-11"
+    kept = outside(tmp_path, keys)
+    take(session, keys, kept, NOW)
+    assert drop_months(session, date(2026, 9, 30)) == ()  # the day of the home is what counts
+    assert drop_months(session, date(2026, 11, 21)) == ("2025-09", "2025-10")
+    assert months(session)[-1] == "2025-11"
+    assert "2025-10-03" not in str(
+        [tuple(row) for row in session.execute(text("SELECT at FROM journal_entries"))]
+    )
+    assert check_journal(session, key_of(keys), kept=kept).ok
+    assert drop_months(session, date(2028, 1, 1)) == ()  # nothing younger, whatever the day
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "DELETE FROM journal_heads WHERE month = '2025-11'",
+        "DELETE FROM journal_heads WHERE month = '2025-10'",
+        "DELETE FROM journal_heads",
+        "DELETE FROM journal_entries WHERE month = '2025-09'",
+        "DELETE FROM journal_entries WHERE month = '2026-11' AND position = 2",
+        "DELETE FROM journal_entries",
+    ],
+)
+def test_s23_raw_sql_drops_nothing_but_the_oldest_expired_month(
+    fifteen_months: Session, refused: Refused, attack: str
+) -> None:
+    refused(attack)
+
+
+@pytest.mark.safeguard
+def test_s23_a_month_dropped_in_part_shows(fifteen_months: Session, keys: Keyring) -> None:
+    for statement in (
+        "DELETE FROM journal_heads WHERE month = '2025-09'",
+        "DELETE FROM journal_entries WHERE month = '2025-09' AND position = 1",
+    ):
+        fifteen_months.execute(text(statement))
+    report = verify_journal(fifteen_months, keys.verify)
+    assert report.fault == "2025-09: entries without a signed head."

@@ -125,7 +125,7 @@ def test_s17_who_noted_takes_back_and_the_row_is_gone(session: Session, lea: Act
 def test_s23_the_journal_holds_neither_person_nor_code(session: Session, lea: Actor) -> None:
     id = noted(session, lea, "souhait-espacer")
     take_back(session, lea, id, now=NOW, today=TODAY)
-    rows = repr(session.execute(schema.Entry.__table__.select()).all())
+    rows = repr([tuple(row) for row in session.execute(schema.Entry.__table__.select())])
     assert "note_observation" in rows
     assert "souhait-espacer" not in rows
     assert "'p1'" not in rows

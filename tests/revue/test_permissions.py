@@ -36,6 +36,8 @@ MATRIX = {
         "review:contestation:note",
         "review:observation:note",
         "review:practice:do",
+        "review:contacts:read",
+        "review:notice:note",
     },
     Role.TEAM_LEAD: {"team:absence:read", "team:absence:manage", "team:situation:assign"},
     Role.STEWARD: {
@@ -51,6 +53,7 @@ MATRIX = {
         "committee:model:read",
         "committee:model:vote",
         "committee:wording:mend",
+        "oversight:assessment:sign",
         "oversight:rights:read",
         "oversight:journal:read",
         "oversight:safeguards:read",
@@ -61,8 +64,11 @@ MATRIX = {
         "oversight:journal:read",
         "oversight:safeguards:read",
         "oversight:contestation:answer",
+        "oversight:request:answer",
+        "oversight:sealed_copy:open",
+        "oversight:assessment:sign",
     },
-    Role.ADMIN: {"admin:user:create", "admin:user:read"},
+    Role.ADMIN: {"admin:user:create", "admin:user:read", "admin:user:manage"},
     None: {
         "review:queue:fill",
         "review:people:sync",
@@ -74,6 +80,11 @@ MATRIX = {
         "admin:user:create",
         "admin:user:read",
         "admin:digest:send",
+        "admin:user:manage",
+        "admin:home:purge",
+        "admin:keys:rotate",
+        "oversight:request:answer",
+        "review:notice:note",
     },
 }
 

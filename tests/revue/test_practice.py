@@ -13,6 +13,7 @@ from revue.exercises import EXERCISES, NoSuchExercise, exercise
 from revue.permissions import Forbidden
 from revue.practice import (
     ELSEWHERE,
+    TOGETHER,
     OwnViewMissing,
     Progress,
     Question,
@@ -83,6 +84,22 @@ def test_each_has_their_own_steps(session):
     assert progress(session, ali).done == frozenset()
 
 
+def counted(session, asked):
+    """What lies in the database, told already or not."""
+    rows = session.scalars(select(schema.PracticeCount).filter_by(exercise=asked.id)).all()
+    return {
+        question: {
+            choice: sum(
+                row.count
+                for row in rows
+                if (row.question, row.choice) == (question.value, choice.value)
+            )
+            for choice in choices(asked, question)
+        }
+        for question in Question
+    }
+
+
 @pytest.mark.safeguard
 def test_s24_answers_are_counted_once_for_each_person_and_exercise(session):
     lea, ali = educator(session), educator(session, "ali")
@@ -90,14 +107,14 @@ def test_s24_answers_are_counted_once_for_each_person_and_exercise(session):
     do(session, lea, opinion=Opinion.YES)
     do(session, lea)
     do(session, ali, opinion=Opinion.YES, decision=DecisionKind.OFFER)
-    found = counts(session, lea, A)
+    found = counted(session, A)
     assert found[Question.OPINION] == {Opinion.YES: 1, Opinion.NO: 1, Opinion.UNKNOWN: 0}
     assert {kind for kind, number in found[Question.KIND].items() if number} == {
         DecisionKind.OFFER,
         DecisionKind.TALK_FIRST,
     }
     assert sum(found[Question.KIND].values()) == 2
-    assert sum(counts(session, lea, B)[Question.KIND].values()) == 0
+    assert sum(counted(session, B)[Question.KIND].values()) == 0
 
 
 @pytest.mark.safeguard
@@ -147,10 +164,22 @@ def test_a_story_without_danger_goes_on(session, asked):
 
 
 @pytest.mark.safeguard
+def test_s21_no_two_tellings_differ_by_the_answers_of_a_few(session):
+    """Whoever looks before and after one colleague learns nothing of what they answered."""
+    told = {}
+    for number in range(1, 2 * TOGETHER + 2):
+        one = educator(session, f"e{number:02}")
+        do(session, one, opinion=Opinion.YES if number % 3 else Opinion.NO)
+        shown = counts(session, one, A)[Question.OPINION]
+        told.setdefault(tuple(shown.values()), sum(shown.values()))
+    assert list(told.values()) == [0, TOGETHER, 2 * TOGETHER]
+
+
+@pytest.mark.safeguard
 def test_s33_a_story_of_danger_ends_outside_the_tool_without_a_view(session):
     lea = educator(session)
     assert do(session, lea, D, opinion=None, decision=ELSEWHERE).done == {D.id}
-    found = counts(session, lea, D)
+    found = counted(session, D)
     assert found[Question.OPINION][ELSEWHERE] == found[Question.KIND][ELSEWHERE] == 1
     assert [sum(numbers.values()) for numbers in found.values()] == [1, 1]
 

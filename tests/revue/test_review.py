@@ -299,7 +299,9 @@ def test_s01_every_decision_costs_one_reason(session: Session, kind: DecisionKin
 
 @pytest.mark.safeguard
 @pytest.mark.parametrize("kind", SituationKind)
-def test_only_a_signal_that_was_shown_is_dismissed(session: Session, kind: SituationKind) -> None:
+def test_s02_only_a_signal_that_was_shown_is_dismissed(
+    session: Session, kind: SituationKind
+) -> None:
     lea = educator(session)
     id = situation_in_state(session, State.VIEWED, lea, kind=kind)
     assert read(session, lea, id).decisions == ()
@@ -429,7 +431,7 @@ def test_s02_raw_follow_ups_are_refused(session: Session, refused: Refused) -> N
         "INSERT INTO follow_ups VALUES ('situation-{}', {}, 1, 'accepted', 'x', NULL, '2026-11-21')"
     )
     refused(told.format(1, 0))
-    situation_in_state(session, State.FOLLOWED_UP, lea, id="situation-2")
+    situation_in_state(session, State.FOLLOWED_UP, lea, id="situation-2", person="p2")
     refused("UPDATE follow_ups SET answer = 'accepted'")
     refused(told.format(2, 2))
     refused(told.format(2, 0).replace("INSERT", "INSERT OR REPLACE"))
@@ -550,7 +552,7 @@ def test_s19_an_expired_signal_is_not_shown(
 def test_s28_a_stop_freezes_every_signal_at_once(session: Session, kind: SituationKind) -> None:
     lea, ines = educator(session), member(session)
     fresh = situation_in_state(session, State.VIEWED, lea, kind=kind)
-    seen = situation_in_state(session, State.SIGNAL_SEEN, lea, kind=kind, id="seen")
+    seen = situation_in_state(session, State.SIGNAL_SEEN, lea, kind=kind, id="seen", person="p2")
     committee.suspend(session, ines, version=VERSION, reason="doute", today=NOW.date(), now=NOW)
     for act, id in ((reveal_signal, fresh), (read_signal, seen), (reveal_signal, seen)):
         with pytest.raises(SignalFrozen):
@@ -674,7 +676,7 @@ def test_what_became_of_it(session: Session) -> None:
     with pytest.raises(NothingTold):
         follow_up(session, lea, nothing, answer=None, became="  ", **told)
     assert follow_up(session, lea, nothing, answer=None, became="x", **told).follow_ups
-    offered = situation_in_state(session, State.SIGNAL_SEEN, lea, id="offered")
+    offered = situation_in_state(session, State.SIGNAL_SEEN, lea, id="offered", person="p2")
     decide(session, lea, offered, DecisionKind.TEAM)
     decide(session, lea, offered, DecisionKind.OFFER)
     with pytest.raises(AnswerMissing):
@@ -754,5 +756,5 @@ def test_s01_scores_stand_in_one_table(session: Session) -> None:
     decide(session, lea, id)
     handled_elsewhere(session, lea, id, **THEN)
     for table in schema.Base.metadata.sorted_tables:
-        rows = repr(session.execute(table.select()).all())
+        rows = repr([tuple(row) for row in session.execute(table.select())])
         assert (CANARY in rows) == (table.name == "signals"), table.name

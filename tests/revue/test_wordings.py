@@ -29,7 +29,7 @@ from revue.wordings import (
     pending,
     propose,
 )
-from tests.revue.builders import CLI, NOW, educator, member, strangers_keys, user
+from tests.revue.builders import CLI, NOW, TODAY, educator, member, strangers_keys, user
 from tests.revue.conftest import Refused
 
 FIRST = {"visites": "visite|visites", "appels": "appel|appels"}
@@ -245,9 +245,9 @@ def test_a_home_of_the_first_schema_is_brought_along(tmp_path: Path, keys: Keyri
         )
     engine.dispose()
     with pytest.raises(database.NotMigrated):
-        database.open_database(path, keys.sign)
+        database.open_database(path, keys.sign, lambda: TODAY)
     database.create_database(path)
-    made = database.open_database(path, keys.sign)
+    made = database.open_database(path, keys.sign, lambda: TODAY)
     with made.begin() as session:
         assert session.get_one(schema.User, 1).login == "ines"
         assert history(session) == ()

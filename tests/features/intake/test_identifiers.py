@@ -170,6 +170,7 @@ def test_s20_odd_spellings_are_found_and_their_kind_is_said(kind: str, text: str
     assert found == [(True,)]
 
 
+@pytest.mark.safeguard
 @settings(max_examples=500)
 @given(st.text("0123456789 .,-_/+()AaBbFRx33@t", max_size=40))
 def test_s20_the_engine_s_filter_misses_nothing(text: str) -> None:

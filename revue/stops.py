@@ -1,0 +1,128 @@
+"""Which models the committee stopped: what the journal says, not a column that can be set (S28).
+
+A process reads the journal once, whole and verified, and from then on what was added since:
+one more stop is believed as it stands, but nothing lifts one without the whole journal being
+verified again. So a state set by hand, a vote deleted or an entry changed brings no signal
+back: in a process that knows of the stop nothing changes, and any other finds a journal that
+does not hold, and shows no signal at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, exists, select, tuple_
+from sqlalchemy.orm import Session
+
+from features.keys import ForgedSignature
+from revue import schema
+from revue.journal import Signer, acts, verify_journal
+from revue.records import ModelState
+from revue.schema import VoteAct
+
+AUDIT = "record_audit"
+WAIVER_ENDED = "waiver_ended"
+VOTES_UNSIGNED = "votes_unsigned"
+"""Acts after which a model stands before the committee again."""
+
+_STOPPING = frozenset({VoteAct.SUSPEND, VoteAct.REJECT})
+_LIFTED_BY = {
+    VoteAct.SUSPEND: frozenset({VoteAct.RESUME.value}),
+    VoteAct.REJECT: frozenset({AUDIT, WAIVER_ENDED, VOTES_UNSIGNED}),
+}
+_STOPPED = (ModelState.SUSPENDED, ModelState.REJECTED)
+
+_SINCE = (
+    select(
+        schema.Entry,
+        ~exists().where(
+            schema.Model.version == bindparam("version"), schema.Model.state.not_in(_STOPPED)
+        ),
+    )
+    .where(
+        tuple_(schema.Entry.month, schema.Entry.position)
+        >= tuple_(bindparam("month"), bindparam("position"))
+    )
+    .order_by(schema.Entry.month, schema.Entry.position)
+)
+"""The entries from the newest known on, and whether the model's own row does not let it go on.
+
+A row that says it is stopped does not, nor one whose time is over (S18): it cannot be read.
+"""
+
+
+@dataclass
+class Stops:
+    """What one process knows of the stops of one database.
+
+    Attributes
+    ----------
+    standing
+        By version, the act that stopped it.
+    holds
+        Whether the journal held when it was last verified.
+    last
+        Month, position and leaf of the newest entry that was read.
+    """
+
+    standing: dict[str, VoteAct] = field(default_factory=dict)
+    holds: bool = True
+    last: tuple[str, int, str] | None = None
+
+    def has(self, session: Session, version: str) -> bool:
+        """Tell whether a model is stopped now, or whether nobody can tell any more."""
+        if self.last is None:
+            self._read_all(session)
+        month, position, _ = self.last or ("", 0, "")
+        since = {"month": month, "position": position, "version": version}
+        found = session.execute(_SINCE, since, execution_options={"populate_existing": True}).all()
+        known = [(entry.month, entry.position, entry.leaf) for entry, _ in found[:1]]
+        added = [entry for entry, _ in found[1:]]
+        if known != [self.last] or any(self._lifts(entry) for entry in added):
+            self._read_all(session)
+        else:
+            self._follow(added)
+        return not self.holds or version in self.standing or any(hand for _, hand in found[:1])
+
+    def _lifts(self, entry: schema.Entry) -> bool:
+        stopped_by = self.standing.get(entry.subject)
+        return stopped_by is not None and entry.act in _LIFTED_BY[stopped_by]
+
+    def _follow(self, entries: Iterable[schema.Entry]) -> None:
+        for entry in entries:
+            if self._lifts(entry):
+                del self.standing[entry.subject]
+            elif entry.act in _STOPPING:
+                self.standing[entry.subject] = VoteAct(entry.act)
+            self.last = (entry.month, entry.position, entry.leaf)
+
+    def _read_all(self, session: Session) -> None:
+        """Verify the whole journal and start from what it says."""
+        sign: Signer = session.info["sign"]
+
+        def verify(content: bytes, signature: str) -> None:
+            if sign(content) != signature:  # Ed25519 signs the same text the same way
+                raise ForgedSignature("the journal's head is not one that this home signed.")
+
+        self.holds = verify_journal(session, verify).ok
+        self.standing, self.last = {}, None
+        self._follow(
+            acts(session, {*_STOPPING, VoteAct.RESUME, AUDIT, WAIVER_ENDED, VOTES_UNSIGNED})
+        )
+        newest = session.scalars(
+            select(schema.Entry)
+            .order_by(schema.Entry.month.desc(), schema.Entry.position.desc())
+            .limit(1)
+        ).first()
+        if newest is not None:
+            self.last = (newest.month, newest.position, newest.leaf)
+
+
+def is_stopped(session: Session, version: str | None) -> bool:
+    """Tell whether the committee suspended or rejected this model, or its time is over.
+
+    Where the journal does not hold, nobody can tell that it did not: then it counts as stopped.
+    """
+    stops: Stops = session.info["stops"]
+    return version is not None and stops.has(session, version)

@@ -1,0 +1,98 @@
+"""``rebond purge``: what is over goes, what is not stays, and a kill half way changes neither."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.retention import FILES, retention_table
+from api.settings import Settings
+from revue.schema import Base
+from tests.conftest import ROOT, DemoHome, rebond
+
+LATER = """
+import os, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from api.home import Home
+from api.purge import purge
+from revue.records import Actor
+folder, days, step = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+told = []
+def progress(said):
+    told.append(said)
+    if len(told) == step: os._exit(9)
+clock = lambda: datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=days)
+purge(Home(folder, folder / "keys", clock), by=Actor("cli:test", None, None), progress=progress)
+"""
+
+
+def later(folder: Path, days: int, kill_before: int = 0) -> int:
+    arguments = [sys.executable, "-c", LATER, str(folder), str(days), str(kill_before)]
+    return subprocess.run(arguments, cwd=ROOT, check=False).returncode  # noqa: S603 - our own
+
+
+def left(folder: Path) -> dict[str, int]:
+    with sqlite3.connect(folder / "review.db") as opened:
+        tables = set(Base.metadata.tables) - {"journal_entries", "marks"}
+        rows = {t: opened.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}  # noqa: S608
+    files = [p for p in folder.rglob("*") if p.is_file() and p.suffix in {".parquet", ".html"}]
+    return rows | {"models": len(list(folder.glob("models/*"))), "files": len(files)}
+
+
+@pytest.fixture
+def production(demo_home: DemoHome, tmp_path: Path) -> Path:
+    """The demonstration on a clock of its own, which a production home goes by."""
+    folder = demo_home.copy(tmp_path / "home").folder
+    settings = folder / "settings.toml"
+    said = settings.read_text(encoding="utf-8")
+    settings.write_text(said.replace("production = false", "production = true"), encoding="utf-8")
+    # By this key a demonstration's folder is told from others, which production refuses.
+    (folder / "keys" / "standing.key").write_bytes(os.urandom(32))
+    return folder
+
+
+@pytest.mark.safeguard
+def test_s18_a_purge_killed_half_way_is_finished_by_the_next(
+    production: Path, tmp_path: Path
+) -> None:
+    started = left(production)
+    straight = tmp_path / "straight"
+    shutil.copytree(production, straight)
+    (straight / "keys").chmod(0o700)
+    assert later(straight, 100) == 0
+    for step in (3, 4, 6):
+        assert later(production, 100, kill_before=step) == 9
+    assert later(production, 100) == 0
+    wanted = left(straight)
+    assert left(production) == wanted
+    assert wanted["signals"] == 0 and wanted["sealed_copies"]
+    assert 0 < wanted["people"] == wanted["identities"] < started["people"]
+
+
+@pytest.mark.safeguard
+def test_s18_the_report_says_what_would_go_and_what_stays(demo_home: DemoHome) -> None:
+    before = left(demo_home.folder)
+    ran = rebond("purge", "--dry-run", home=demo_home.folder)
+    assert ran.status == 0, ran.err
+    assert left(demo_home.folder) == before
+    assert set(Base.metadata.tables) - {"journal_entries", "journal_heads"} <= set(
+        ran.out["deleted"]
+    )
+    kept = ran.out["kept"]
+    assert kept["signals"]["number"] == before["signals"] and kept["signals"]["until"]
+    assert all(entry["source"] for entry in kept.values())
+
+
+@pytest.mark.safeguard
+def test_s18_everything_that_is_kept_is_in_the_table_in_french() -> None:
+    rows = {row.name: row for row in retention_table(Settings())}
+    assert set(rows) == {*Base.metadata.tables, *(kind.name for kind in FILES)}
+    assert rows["signals"].how_long == "90 jours" and rows["situations"].how_long == "2 ans"
+    assert all(row.what and row.since and row.source for row in rows.values())
