@@ -6,7 +6,6 @@ Plain records, standard library only: scoring makes them, the review room keeps 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -125,35 +124,6 @@ class Workings:
 def _contribution(plain: Mapping[str, Any]) -> Contribution:
     given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
     return Contribution(**given)
-
-
-def points_of(line: Contribution) -> float:
-    """Work out again what a line gives, from the value and the part that applies."""
-    if line.value is None or line.shape == "steps":
-        return line.worth[0]
-    (low, high), (first, last) = line.edges, line.worth
-    if low is None or high is None:
-        return line.worth[0]
-    axis = math.log1p(max(line.value, 0.0)) if line.scale == "log1p" else line.value
-    if axis >= high:
-        return last
-    return first + (last - first) / (high - low) * (max(axis, low) - low)
-
-
-def is_in_place(line: Contribution) -> bool:
-    """Say whether the value stands where the line says it does."""
-    if line.value is None or line.shape == "line":
-        return True
-    low, high = line.edges
-    return (low is None or line.value > low) and (high is None or line.value <= high)
-
-
-def frequency_of(workings: Workings, score: float) -> float:
-    """Work out again the frequency that a score stands for, between 0 and 1."""
-    log_odds = workings.slope * score + workings.shift
-    log_odds += workings.bend * max(score - workings.knot, 0.0)
-    middle = 0.5 * (1.0 + math.tanh(0.5 * log_odds))
-    return min(max(middle, workings.low), workings.high)
 
 
 @dataclass(frozen=True)
