@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from api.web.app import ROUTERS
 from revue import schema
-from revue.records import State
+from revue.records import State, WebSession
 from tests.api.lives import lives
 from tests.api.web_home import AGAINST, NOW, PASSWORD, REASONS, VERSION, House, build
 
@@ -450,19 +452,26 @@ def test_s33_danger_goes_through_in_every_state(house: House, programs: dict[str
     assert not {row["id"] for row in claire.get("/queue")["items"]} & set(made.values())
 
 
+def client_of(url: str, opened: WebSession) -> httpx.Client:
+    """Open a client of a served house, as another machine would have one."""
+    headers, cookies = {"X-CSRF-Token": opened.csrf}, {"rebond": opened.token}
+    return httpx.Client(base_url=url, headers=headers, cookies=cookies)
+
+
 def test_of_two_clients_at_once_one_is_told(house: House, at: str) -> None:
-    clients = [Program(house.client("claire")) for _ in range(2)]
+    signed_in = [house.session_of("claire") for _ in range(2)]
     bodies = [{"opinion": "no", "why": f"canal {number}"} for number in range(2)]
-    with ThreadPoolExecutor(2) as pool:
+    with house.served() as url, ThreadPoolExecutor(2) as pool, ExitStack() as left_open:
+        clients = [Program(left_open.enter_context(client_of(url, opened))) for opened in signed_in]
         asked = [
             pool.submit(client.ask, "POST", f"{at}/view", body)
             for client, body in zip(clients, bodies, strict=True)
         ]
         answers = [future.result() for future in asked]
-    assert sorted(status for status, _ in answers) == [200, 409]
-    won = next(number for number, (status, _) in enumerate(answers) if status == 200)
-    for client in clients:
-        assert client.get(at)["view"]["why"] == f"canal {won}"
+        assert sorted(status for status, _ in answers) == [200, 409]
+        won = next(number for number, (status, _) in enumerate(answers) if status == 200)
+        for client in clients:
+            assert client.get(at)["view"]["why"] == f"canal {won}"
 
 
 @pytest.mark.safeguard
