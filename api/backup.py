@@ -6,8 +6,8 @@ data key and named by that key's random id. The keys are in no backup. Destroyin
 key therefore erases them from every backup there is, wherever it lies.
 
 A restore is one act of the staging that imports use: everything waits beside its place, the
-register of standings is applied to it there, and all of it takes its place together or not at
-all, whenever it is killed.
+register of standings is applied to it there, what the home being replaced held back is held back
+in it as well, and all of it takes its place together or not at all, whenever it is killed.
 """
 
 # ruff: noqa: S608 - names of tables come from the schema
@@ -22,13 +22,14 @@ import secrets
 import sqlite3
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sqlalchemy import create_engine, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.bundles import (
@@ -47,8 +48,9 @@ from api.standings import apply_standings
 from features.errors import RebondError
 from features.keys import ForgedSignature, read_keys
 from features.staging import FOLDER, Staging, staging
-from revue import schema
-from revue.database import read_mark, set_mark
+from features.store import StoreDamaged
+from revue import accounts, committee, schema
+from revue.database import DatabaseMissing, read_mark, set_mark
 from revue.journal import record
 from revue.records import Actor, canonical
 
@@ -73,6 +75,10 @@ class ForeignBackup(RebondError):
     """The backup was made under other keys than those at hand."""
 
 
+class HomeUnreadable(RebondError):
+    """What the home to be replaced held back cannot be read."""
+
+
 @dataclass(frozen=True)
 class BackupSummary:
     """Where a backup is, and of how many persons."""
@@ -85,12 +91,16 @@ class BackupSummary:
 class RestoreSummary:
     """How many persons were put back, and how many could not be, their keys being destroyed.
 
-    ``before`` is a backup of what the home held until then.
+    ``before`` is a backup of what the home held until then; None: there was no home. ``stopped``
+    are the versions of models, ``accounts`` the logins, that are held back though they were not
+    on the day of the backup.
     """
 
     persons: int
     left_out: int
     before: Path | None
+    stopped: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
 
 
 # --- making one ---------------------------------------------------------------------------
@@ -242,7 +252,10 @@ def restore(
     """Put a home back as a backup holds it, whole or not at all.
 
     Who was erased since is not put back, their key being gone; what else people asked for since
-    is applied before anybody reads the home. Stop the service first.
+    is applied before anybody reads the home. What the home being replaced held back stays so:
+    models that the committee stopped, votes that were void, accounts and passwords; the journal
+    of the restored home says which. Where no home is replaced nobody can tell what was stopped
+    since, so every model starts stopped. Stop the service first.
 
     Parameters
     ----------
@@ -265,23 +278,29 @@ def restore(
         The file cannot be put back; the home is as before.
     api.home.HomeExists
         Something else than a home stands there.
+    HomeUnreadable
+        A home stands there, and what it held back cannot be read.
     """
     read_keys(keys_folder)
     _check_place(folder, keys_folder)
     is_home = (folder / _SETTINGS).is_file()
     # Opened as ever first: what was interrupted there is finished or cleared away.
-    home = open_home(folder, keys_folder, clock) if is_home else Home(folder, keys_folder, clock)
+    with _read(folder):
+        opening = open_home if is_home else Home
+        home = opening(folder, keys_folder, clock)
     folder.mkdir(parents=True, exist_ok=True)
     with staging(folder, home.was_committed) as stage:
         sealed_persons = _unpack(home, file, stage)
         made = Home(stage.files, keys_folder, clock)
         left_out = _put_persons_back(made, sealed_persons)
         apply_standings(made)
+        with _read(folder):
+            before = _back_up(home, stage, _beside(home), by=by).file if is_home else None
+            stopped, changed = _carry_over(home if is_home else None, made, by=by)
         made.close()
         with closing(sqlite3.connect(made.database)) as database:
             # One file from here on: what is committed in it moves with it.
             database.execute("PRAGMA journal_mode = DELETE")
-        before = _back_up(home, stage, _beside(home), by=by).file if is_home else None
         home.close()
         plan = stage.seal(last=_SETTINGS, gone=_gone(home, stage))
         engine = create_engine(f"sqlite:///{made.database}")
@@ -289,7 +308,34 @@ def restore(
             # What was sealed takes its place if, and only if, this entry is committed.
             record(session, actor=by, act="restore", subject=f"home {plan}", now=home.now())
         engine.dispose()
-    return RestoreSummary(len(sealed_persons) - left_out, left_out, before)
+    persons = len(sealed_persons) - left_out
+    return RestoreSummary(persons, left_out, before, stopped, changed)
+
+
+@contextmanager
+def _read(folder: Path) -> Iterator[None]:
+    """Say what to do where the home that is there cannot be read."""
+    try:
+        yield
+    except (DatabaseMissing, StoreDamaged, sqlite3.Error, SQLAlchemyError) as error:
+        raise HomeUnreadable(
+            f"what stands at {folder} cannot be read, so nobody can tell what was stopped there "
+            f"({error}): move all of it but the keys away and restore again; every model then "
+            "starts stopped."
+        ) from error
+
+
+def _carry_over(
+    replaced: Home | None, made: Home, *, by: Actor
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Hold back in the restored home what the replaced one held back: models and accounts."""
+    now = made.now()
+    with made.transaction() as session:
+        if replaced is None:
+            return committee.carry_over(session, None, by=by, now=now), ()
+        with replaced.reading() as there:
+            stopped = committee.carry_over(session, there, by=by, now=now)
+            return stopped, accounts.carry_accounts(session, there, by=by, now=now)
 
 
 def _check_place(folder: Path, keys_folder: Path) -> None:

@@ -38,7 +38,8 @@ def restore(
 ) -> None:
     """Put a home back from a backup, whole or not at all; stop the service first.
 
-    Who was erased since stays erased. A home that is there is backed up beside itself first.
+    Who was erased since stays erased. A home that is there is backed up beside itself first;
+    what was stopped and closed in it stays so. Without one every model starts stopped.
     """
     from api.backup import restore as put_back  # noqa: PLC0415 - pandas only where needed
 
@@ -54,15 +55,26 @@ def restore(
         lines.append(
             f"What was there before is in {done.before}: delete it once you need it no more."
         )
-    lines.append(
-        "Votes, stops, accounts and passwords are those of the day of the backup: look them over "
-        "before you serve, and check the journal with a checkpoint that was kept elsewhere."
-    )
+        lines.append(
+            f"Carried forward from it: {count(len(done.stopped), 'model is', 'models are')} held "
+            f"back, {count(len(done.accounts), 'account is', 'accounts are')} as of today or "
+            "waiting for `rebond user reset`; the journal says which."
+        )
+    else:
+        lines.append(
+            "NO HOME WAS REPLACED, so nothing tells what was stopped or closed since the backup: "
+            f"{count(len(done.stopped), 'model is', 'models are')} stopped until the committee "
+            "resumes them, and accounts and passwords are those of that day: look them over "
+            "before you serve."
+        )
+    lines.append("Check the journal with a checkpoint that was kept elsewhere.")
     output.done(
         {
             "persons": done.persons,
             "left_out": done.left_out,
             "before": None if done.before is None else str(done.before),
+            "stopped": done.stopped,
+            "accounts": done.accounts,
         },
         "\n".join(lines),
     )

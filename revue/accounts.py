@@ -37,11 +37,13 @@ from revue.records import (
 )
 from revue.retention import INCLUDE_OVERDUE
 from revue.signing import (
+    CARRY,
     CREATE,
     RESET,
     SIGNING_ROLES,
     Signer,
     check_own,
+    is_own,
     key_details,
     new_key,
     open_key,
@@ -67,6 +69,12 @@ _OPENED = (
     .where(schema.OpenSession.expires_at > bindparam("now"))
     .where(schema.User.closed_at.is_(None))
 )
+_CARRIED = (
+    "role", "team", "password_hash", "closed_at",
+    "public_key", "sealed_key", "sealed_totp", "totp_step",
+)  # fmt: skip
+"""What an account is at any moment, beside its name."""
+_FAILURES = schema.Base.metadata.tables["sign_in_failures"]
 _NOBODY = Actor(login="anonymous", role=None, team=None)
 
 
@@ -192,6 +200,63 @@ def close_user(session: Session, *, login: str, by: Actor, now: datetime) -> Non
     user.sealed_key = user.sealed_totp = user.totp_step = None
     end_sessions(session, user.id)
     record(session, actor=by, act="close_user", subject=login, now=now)
+
+
+def carry_accounts(
+    session: Session, replaced: Session, *, by: Actor, now: datetime
+) -> tuple[str, ...]:
+    """Let every account in a restored database be what it is in the one it replaces.
+
+    Closed stays closed, and role, password, second factor and lock are those of today; so is a
+    signing key, if the replaced journal says whose it is. With an account that the replaced
+    database does not know nobody signs in until it is reset.
+
+    Parameters
+    ----------
+    session
+        On the restored database, in the caller's transaction.
+    replaced
+        On the database whose place it takes.
+    by, now
+        Who restores, and when.
+
+    Returns
+    -------
+    tuple of str
+        The logins whose account changed by this.
+    """
+    there = {user.login: user for user in replaced.scalars(select(schema.User))}
+    changed = []
+    opened = select(schema.User).where(schema.User.closed_at.is_(None)).order_by(schema.User.login)
+    for user in session.scalars(opened).all():
+        known = there.get(user.login)
+        today = _unknown() if known is None else _as_known(replaced, known)
+        if all(getattr(user, name) == value for name, value in today.items()):
+            continue
+        for name, value in today.items():
+            setattr(user, name, value)
+        details = key_details(user.role, user.team, user.public_key)
+        record(session, actor=by, act=CARRY, subject=user.login, details=details, now=now)
+        changed.append(user.login)
+    session.execute(delete(schema.SignInFailure))
+    for failure in replaced.scalars(select(schema.SignInFailure)):
+        held = {column.name: getattr(failure, column.name) for column in _FAILURES.columns}
+        session.add(schema.SignInFailure(**held))
+    return tuple(changed)
+
+
+def _as_known(replaced: Session, user: schema.User) -> dict[str, object]:
+    own = is_own(replaced, user.login, user.public_key or "")
+    return {name: getattr(user, name) for name in _CARRIED} | (
+        {} if own else {"public_key": None, "sealed_key": None}
+    )
+
+
+def _unknown() -> dict[str, object]:
+    return {
+        "password_hash": _HASHER.hash(_new_password()),
+        **dict.fromkeys(("sealed_key", "sealed_totp", "totp_step")),
+    }
 
 
 def try_change_password(

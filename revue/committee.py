@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from features.errors import RebondError
 from features.keys import ForgedSignature
-from revue import schema
+from revue import schema, stops
 from revue.journal import KEPT_MONTHS, acts, opens, record, verify_journal
 from revue.permissions import Permission, account_of, check_allowed
 from revue.reasons import check_reason
@@ -44,11 +44,18 @@ from revue.records import (
 )
 from revue.schema import Verdict, VoteAct
 from revue.signing import Signer, check_own, check_signed
-from revue.stops import AUDIT, VOTES_UNSIGNED, WAIVER_ENDED
+from revue.stops import (
+    AUDIT,
+    VOTES_UNSIGNED,
+    VOTES_WITHDRAWN,
+    WAIVER_ENDED,
+    is_stopped,
+)
 
 MEMBERS_NEEDED = 2
 
 _REGISTER = "register_model"
+_AGAIN = frozenset({WAIVER_ENDED, VOTES_UNSIGNED, VOTES_WITHDRAWN})
 
 TRANSITIONS: dict[ModelState, dict[VoteAct, ModelState]] = {
     ModelState.PROPOSED: {
@@ -397,6 +404,55 @@ def resume(
     return _cast(session, actor, found, own, after)
 
 
+def carry_over(
+    session: Session, replaced: Session | None, *, by: Actor, now: datetime
+) -> tuple[str, ...]:
+    """Let no model go on in a restored database that the replaced one did not let go on (S28).
+
+    What the journal of the replaced database stopped or rejects, and what it does not know, is
+    stopped; of what it put before the committee again, the earlier votes are void. Where there
+    is no such database nobody can tell, and every model is stopped. One member's vote resumes it.
+
+    Parameters
+    ----------
+    session
+        On the restored database, in the caller's transaction.
+    replaced
+        On the database whose place it takes; None: there is none.
+    by, now
+        Who restores, and when.
+
+    Returns
+    -------
+    tuple of str
+        The versions that are held back by this.
+    """
+    withdrawn = frozenset() if replaced is None else _withdrawn(replaced)
+    standings, held_back = _standings(session), set()
+    for found in session.scalars(select(schema.Model).order_by(schema.Model.version)).all():
+        version = found.version
+        own = standings.get(version, _Standing())
+        audit = _newest_audit(session, version)
+        if audit is not None and not withdrawn.isdisjoint(entry.leaf for entry in own.approvals):
+            _put_again(session, by, audit, VOTES_WITHDRAWN, now)
+            if found.state is not ModelState.SUSPENDED:
+                found.state = ModelState.PROPOSED
+            held_back.add(version)
+        stopped = replaced is None or is_stopped(replaced, version)
+        if stopped and not is_stopped(session, version):
+            found.state = ModelState.SUSPENDED
+            record(session, actor=by, act=stops.CARRIED, subject=version, now=now)
+            held_back.add(version)
+    return tuple(sorted(held_back))
+
+
+def _withdrawn(session: Session) -> frozenset[str]:
+    """Return the approvals that the journal holds and that count no more, by their leaf."""
+    given = {entry.leaf for entry in acts(session, {VoteAct.APPROVE})}
+    standing = {entry.leaf for one in _standings(session).values() for entry in one.approvals}
+    return frozenset(given - standing)
+
+
 def models(session: Session, *, today: date) -> tuple[ModelRow, ...]:
     """Return every model as it stands today, newest first."""
     newest_first = select(schema.Model).order_by(
@@ -572,7 +628,7 @@ class _Standing:
         match entry.act:
             case VoteAct.APPROVE:
                 self.approvals.append(entry)
-            case VoteAct.SUSPEND:
+            case VoteAct.SUSPEND | stops.CARRIED:
                 self.stopped = True
             case VoteAct.RESUME:
                 self.stopped = False
@@ -585,7 +641,7 @@ class _Standing:
 def _standings(session: Session) -> dict[str, _Standing]:
     """Replay the journal: how each model stands, by version."""
     found: dict[str, _Standing] = {}
-    for entry in acts(session, {_REGISTER, AUDIT, WAIVER_ENDED, VOTES_UNSIGNED, *VoteAct}):
+    for entry in acts(session, {_REGISTER, AUDIT, *_AGAIN, stops.CARRIED, *VoteAct}):
         found.setdefault(entry.subject, _Standing()).follow(entry)
     return found
 

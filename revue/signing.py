@@ -39,7 +39,7 @@ from revue.records import Actor, Role, canonical
 SIGNING_ROLES = frozenset({Role.COMMITTEE, Role.DPO})
 """Who signs: votes, and the impact assessment."""
 
-CREATE, RESET, KEEP = "create_user", "reset_user", "keep_key"
+CREATE, RESET, KEEP, CARRY = "create_user", "reset_user", "keep_key", "carry_account"
 """The acts of the journal that say which public key is whose."""
 
 _SALT_BYTES, _NONCE_BYTES = 16, 12
@@ -120,7 +120,7 @@ def check_own(session: Session, signer: Signer) -> None:
     SigningKeyLost
         Another was put into its place, or the journal does not reach back to it.
     """
-    if not _is_own(session, signer.login, _public(signer.key)):
+    if not is_own(session, signer.login, _public(signer.key)):
         raise SigningKeyLost(
             f"the signing key in the account of {signer.login} is not the one that the journal "
             f"says is theirs: an administrator makes a new one with `rebond user reset "
@@ -154,7 +154,7 @@ def check_signed(
         Another key, other bytes, or nothing that is a signature.
     """
     public, _, signed = signature.partition(" ")
-    if not _is_own(session, login, public, before):
+    if not is_own(session, login, public, before):
         raise ForgedSignature(
             f"the journal does not say that {login} held the key of this signature then."
         )
@@ -183,9 +183,10 @@ def say_key_again(session: Session, user: schema.User, now: datetime) -> None:
         record(session, actor=own, act=KEEP, subject=user.login, details=details, now=now)
 
 
-def _is_own(
+def is_own(
     session: Session, login: str, public_key: str, before: schema.Entry | None = None
 ) -> bool:
+    """Say whether the journal calls a public key this login's own, now or before an entry."""
     user = session.scalars(select(schema.User).where(schema.User.login == login)).first()
     said = _newest(session, login, before)
     if user is None or said is None or user.role not in SIGNING_ROLES:
@@ -199,7 +200,7 @@ def _newest(
     """Return the newest entry that says which key a login has, or had."""
     said = (
         select(schema.Entry)
-        .where(schema.Entry.act.in_((CREATE, RESET, KEEP)))
+        .where(schema.Entry.act.in_((CREATE, RESET, KEEP, CARRY)))
         .where(schema.Entry.subject == login)
         .order_by(schema.Entry.month.desc(), schema.Entry.position.desc())
     )

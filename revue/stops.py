@@ -9,7 +9,7 @@ does not hold, and shows no signal at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import bindparam, exists, select, tuple_
@@ -24,12 +24,21 @@ from revue.schema import VoteAct
 AUDIT = "record_audit"
 WAIVER_ENDED = "waiver_ended"
 VOTES_UNSIGNED = "votes_unsigned"
+VOTES_WITHDRAWN = "votes_withdrawn"
 """Acts after which a model stands before the committee again."""
 
-_STOPPING = frozenset({VoteAct.SUSPEND, VoteAct.REJECT})
+CARRIED = "carry_stop"
+"""The act of a restore that stops a model again, as a vote to suspend it does."""
+
+_STOPPING: Mapping[str, VoteAct] = {
+    VoteAct.SUSPEND: VoteAct.SUSPEND,
+    CARRIED: VoteAct.SUSPEND,
+    VoteAct.REJECT: VoteAct.REJECT,
+}
+_AGAIN = frozenset({AUDIT, WAIVER_ENDED, VOTES_UNSIGNED, VOTES_WITHDRAWN})
 _LIFTED_BY = {
     VoteAct.SUSPEND: frozenset({VoteAct.RESUME.value}),
-    VoteAct.REJECT: frozenset({AUDIT, WAIVER_ENDED, VOTES_UNSIGNED}),
+    VoteAct.REJECT: _AGAIN,
 }
 _STOPPED = (ModelState.SUSPENDED, ModelState.REJECTED)
 
@@ -94,7 +103,7 @@ class Stops:
             if self._lifts(entry):
                 del self.standing[entry.subject]
             elif entry.act in _STOPPING:
-                self.standing[entry.subject] = VoteAct(entry.act)
+                self.standing[entry.subject] = _STOPPING[entry.act]
             self.last = (entry.month, entry.position, entry.leaf)
 
     def _read_all(self, session: Session) -> None:
@@ -107,9 +116,7 @@ class Stops:
 
         self.holds = verify_journal(session, verify).ok
         self.standing, self.last = {}, None
-        self._follow(
-            acts(session, {*_STOPPING, VoteAct.RESUME, AUDIT, WAIVER_ENDED, VOTES_UNSIGNED})
-        )
+        self._follow(acts(session, {*_STOPPING, VoteAct.RESUME, *_AGAIN}))
         newest = session.scalars(
             select(schema.Entry)
             .order_by(schema.Entry.month.desc(), schema.Entry.position.desc())

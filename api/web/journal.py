@@ -100,6 +100,9 @@ ACT_LABELS = {
     "remove_second_factor": "retire un second facteur",
     "keep_key": "garde sa clé de signature",
     "votes_unsigned": "remet un audit au vote : des voix sans signature",
+    "votes_withdrawn": "remet un audit au vote : des voix retirées avant la restauration",
+    "carry_stop": "arrête un modèle à la restauration",
+    "carry_account": "reprend un compte à la restauration",
     "apply_standings": "applique les droits enregistrés",
 }
 """The acts of the journal as people read them."""

@@ -19,6 +19,7 @@ from api.backup import (
     DamagedBackup,
     FileTaken,
     ForeignBackup,
+    HomeUnreadable,
     RestoreSummary,
     back_up,
     restore,
@@ -29,10 +30,14 @@ from api.opening import open_home
 from api.rotation import rotate_keys
 from features.keys import KeysUnreadable, create_keys
 from features.staging import FOLDER
-from revue import schema
+from revue import accounts, committee, schema
 from revue.journal import entries, verify_journal
+from revue.records import ModelState, Role, SignedIn, SignInRefused
+from revue.signing import SigningKeyLost
 from revue.standings import Standing
+from revue.stops import is_stopped
 from tests.conftest import rebond
+from tests.revue.builders import VERSION, member
 
 from .person_home import CLI, HER, IDENTIFYING, NOW, Place, build, change, find, take, write
 from .test_standings import holding, tell_nothing
@@ -82,7 +87,7 @@ def test_into_an_empty_place_everything_comes_back(home: Home, file: Path) -> No
     events = home.store.events()
     home.close()
     shutil.move(home.folder, home.folder.parent / "lost")
-    assert put_back(home, file) == RestoreSummary(3, 0, None)
+    assert put_back(home, file) == RestoreSummary(3, 0, None, stopped=(VERSION,))
     again = opened(home)
     assert everything(again) == before
     assert again.store.events().equals(events)
@@ -132,9 +137,16 @@ def test_s07_a_backup_from_before_a_rotation_comes_back_under_the_keys_of_today(
             assert person != former
             assert len(again.store.events(person)) > 0
         with again.transaction() as session:
-            assert set(session.scalars(select(schema.User.sealed_totp))) == {None}
+            held = set(session.scalars(select(schema.User.sealed_totp)))
+            # Second factors are those of the home that was replaced, under the keys of today.
+            opening = {again.keys.unseal("account", secret) for secret in held if secret}
+            assert opening == {b"the secret of a second factor"} and None not in held
             assert verify_journal(session, again.keys.verify).ok
         again.close()
+    fresh = Home(home.folder.parent / "other", home.keys_folder, lambda: NOW)
+    put_back(fresh, late)  # where no home is replaced none can be opened any more
+    with fresh.transaction() as session:
+        assert set(session.scalars(select(schema.User.sealed_totp))) == {None}
 
 
 @pytest.mark.safeguard
@@ -258,6 +270,7 @@ def test_a_restore_killed_at_any_moment_leaves_the_one_home_or_the_other(
     home: Home, file: Path
 ) -> None:
     change(home, Standing.OVERDUE, "P3")
+    stop(home)
     home.close()
     later = home.folder / "models" / "9" / "table.json"
     later.parent.mkdir(parents=True)
@@ -277,11 +290,149 @@ def test_a_restore_killed_at_any_moment_leaves_the_one_home_or_the_other(
         # Restored, its journal holds that once; else it is as it was, file by file.
         assert acts(again).count("restore") == (size if later.exists() else 1)
         assert len(everything(again)) == 2
+        with again.transaction() as session:
+            assert is_stopped(session, VERSION)
         assert len(again.store.events(find(again).person)) == 19
         with again.transaction() as session:
             assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
             assert verify_journal(session, again.keys.verify).ok
         again.close()
+
+
+def stop(home: Home) -> None:
+    with home.transaction() as session:
+        ines = member(session)
+        stopping = {"version": VERSION, "reason": "Trop d'écarts.", "today": home.today()}
+        committee.suspend(session, ines, now=NOW, **stopping)
+
+
+@pytest.fixture
+def staffed(home: Home) -> dict[str, str]:
+    """Make accounts with passwords, and a model that two of them approved; passwords by login."""
+    on = {"by": CLI, "now": NOW}
+    hashes = {"table_hash": "t", "protocol_hash": "p", "data_hash": "d"}
+    roles = {"omar": Role.COMMITTEE, "zoe": Role.COMMITTEE, "paul": Role.ADMIN, "rene": Role.ADMIN}
+    with home.transaction() as session:
+        passwords = {
+            login: accounts.create_user(session, login=login, role=role, team=None, **on)
+            for login, role in roles.items()
+        }
+        committee.register_model(session, version="2", family="rule", chosen=True, **hashes, **on)
+        audit = {"verdict": "pass", "audit_hash": "a", "report_hash": "r"}
+        committee.record_audit(session, version="2", **audit, **on)
+        for login in ("omar", "zoe"):
+            committee.approve(
+                session, accounts.actor_for(session, login), version="2", reason="Assez sûr.",
+                waive_days=None, most_days=1, today=home.today(), now=NOW,
+            )  # fmt: skip
+    return passwords
+
+
+def state(home: Home, version: str) -> ModelState:
+    with home.transaction() as session:
+        return committee.model(session, version, today=home.today()).state
+
+
+def sign_in(home: Home, login: str, password: str) -> object:
+    with home.transaction() as session:
+        return accounts.try_sign_in(session, login=login, password=password, now=home.now())
+
+
+def resume(home: Home, login: str, version: str) -> ModelState:
+    with home.transaction() as session:
+        by = accounts.actor_for(session, login)
+        again = {"version": version, "reason": "Vérifié.", "today": home.today(), "now": NOW}
+        return committee.resume(session, by, **again)
+
+
+@pytest.mark.safeguard
+def test_s28_no_restore_undoes_what_the_replaced_home_held_back(
+    home: Home, staffed: dict[str, str], tmp_path: Path
+) -> None:
+    file = back_up(home, tmp_path / "staffed.rebond", by=CLI).file
+    stop(home)
+    with home.transaction() as session:
+        failed = {"verdict": "fail", "audit_hash": "b", "report_hash": "r"}
+        committee.record_audit(session, version="2", **failed, by=CLI, now=NOW)
+        fresh = accounts.reset_user(session, login="zoe", by=CLI, now=NOW)
+        accounts.close_user(session, login="paul", by=CLI, now=NOW)
+        taken = select(schema.User).where(schema.User.login == "karim")
+        session.scalars(taken).one().role = Role.ADMIN  # by whatever way
+    for _ in range(accounts.MAX_FAILURES):
+        sign_in(home, "omar", "wrong")
+    home.close()
+    done = put_back(home, file)
+    assert done.stopped == ("2", VERSION) and done.accounts == ("karim", "paul", "zoe")
+    again = opened(home)
+    said = acts(again)
+    assert [said.count(act) for act in ("carry_stop", "votes_withdrawn", "carry_account")] == [
+        1, 1, 3,
+    ]  # fmt: skip
+    with again.transaction() as session:
+        assert is_stopped(session, VERSION) and verify_journal(session, again.keys.verify).ok
+        assert committee.approved_record(session) is None
+        roles = {user.login: user.role for user in accounts.users(session)}
+    assert state(again, "2") is ModelState.PROPOSED and roles["karim"] is Role.ADMIN
+    for login, password in (*staffed.items(), ("paul", "")):
+        held = isinstance(sign_in(again, login, password), SignInRefused)
+        assert held == (login != "rene")  # omar's is locked, zoe's is another, paul's is closed
+    assert isinstance(sign_in(again, "zoe", fresh), SignedIn)
+    with again.transaction() as session:  # her key of today signs, and the journal knows it
+        accounts.try_unlock(session, login="zoe", password=fresh, now=NOW)
+    assert resume(again, "zoe", VERSION) is ModelState.PROPOSED  # a stop is lifted by a member
+    with again.transaction() as session:
+        assert not is_stopped(session, VERSION)
+    assert done.before is not None
+    put_back(again, done.before)  # what stood there before comes back, held back as it is now
+    assert state(opened(home), "2") is ModelState.PROPOSED
+
+
+@pytest.mark.safeguard
+def test_s28_where_no_home_is_replaced_every_model_starts_stopped(
+    home: Home, staffed: dict[str, str], tmp_path: Path
+) -> None:
+    file = back_up(home, tmp_path / "staffed.rebond", by=CLI).file
+    fresh = Home(tmp_path / "b", home.keys_folder, lambda: NOW)
+    done = put_back(fresh, file)
+    assert done.stopped == ("2", VERSION) and done.accounts == ()
+    with fresh.transaction() as session:
+        assert is_stopped(session, "2") and is_stopped(session, VERSION)
+    assert isinstance(sign_in(fresh, "zoe", staffed["zoe"]), SignedIn)
+    assert resume(fresh, "zoe", "2") is ModelState.APPROVED
+    fresh.close()
+    home.database.write_bytes(b"no database at all" * 4096)
+    with pytest.raises(HomeUnreadable, match="starts stopped"):
+        put_back(home, file)
+    assert home.database.read_bytes().startswith(b"no database")
+
+
+@pytest.mark.safeguard
+def test_s31_no_restore_makes_a_key_that_was_put_into_an_account_by_hand_its_own(
+    home: Home, staffed: dict[str, str], tmp_path: Path
+) -> None:
+    file = back_up(home, tmp_path / "staffed.rebond", by=CLI).file
+    with home.transaction() as session:
+        rows = {user.login: user for user in session.scalars(select(schema.User))}
+        rows["zoe"].public_key = rows["omar"].public_key
+    home.close()
+    assert put_back(home, file).accounts == ("zoe",)
+    again = opened(home)
+    with again.transaction() as session, pytest.raises(SigningKeyLost):
+        accounts.try_unlock(session, login="zoe", password=staffed["zoe"], now=NOW)
+    with again.transaction() as session:
+        accounts.try_unlock(session, login="omar", password=staffed["omar"], now=NOW)
+    again.close()
+    file = back_up(again, tmp_path / "later.rebond", by=CLI).file
+    with again.transaction() as session:  # an account that nobody knows any more
+        session.execute(text("PRAGMA foreign_keys = OFF"))
+        session.execute(text("DELETE FROM users WHERE login = 'rene'"))
+    again.close()
+    assert put_back(again, file).accounts == ("rene",)
+    once_more = opened(home)
+    assert isinstance(sign_in(once_more, "rene", staffed["rene"]), SignInRefused)
+    with once_more.transaction() as session:
+        fresh = accounts.reset_user(session, login="rene", by=CLI, now=NOW)
+    assert isinstance(sign_in(once_more, "rene", fresh), SignedIn)
 
 
 def acts(home: Home) -> list[str]:
