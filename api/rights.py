@@ -2,8 +2,9 @@
 
 One way for the command line and the page. What is asked for is noted first, so that a right
 that was begun and not finished stays on the list with its day; then it is done; then the
-request is closed. Whatever changes what may be done with somebody's data goes through the
-register (:mod:`api.standings`).
+request is closed. On the command line the three are one, and what was refused in between is
+taken up again (:func:`take_up`). Whatever changes what may be done with somebody's data goes
+through the register (:mod:`api.standings`).
 """
 
 from __future__ import annotations
@@ -49,6 +50,10 @@ class NothingRestricted(RebondError):
     """A restriction can only be lifted where there is one."""
 
 
+class NotedAlready(RebondError):
+    """The same right was asked for before, on another day, and waits for its answer."""
+
+
 @dataclass(frozen=True)
 class Access:
     """What a person is given, in memory; ``signals`` counts those that are explained."""
@@ -79,15 +84,63 @@ def note(home: Home, said: str, asked: Right, received_on: date | None, *, by: A
     check_allowed(by, Permission.ANSWER_REQUEST)
     with home.transaction() as session:
         known = find_person(home, session, said)
-        return requests.note_request(
-            session,
-            by,
-            person=known.person,
-            asked=asked,
-            received_on=received_on or home.today(),
-            now=home.now(),
-            today=home.today(),
-        )
+        return _note(home, session, known.person, asked, received_on, by=by)
+
+
+def take_up(
+    home: Home, said: str, asked: Right, received_on: date | None, *, by: Actor
+) -> RequestRow:
+    """Return the request that waits for this right of a person; note one where none does.
+
+    What was noted and then refused is finished by doing the same again: one request, one month.
+
+    Parameters
+    ----------
+    home, said, asked, received_on, by
+        As :func:`note` takes them; None also is the day of a request that waits.
+
+    Raises
+    ------
+    Forbidden, revue.requests.ReceivedInFuture, api.standings.NobodyKnown
+    NotedAlready
+        One waits that came in on another day.
+    """
+    check_allowed(by, Permission.ANSWER_REQUEST)
+    with home.transaction() as session:
+        person = find_person(home, session, said).person
+        waiting = requests.open_request(session, person, asked)
+        if waiting is None:
+            id = _note(home, session, person, asked, received_on, by=by)
+            waiting = requests.pending(session, id)
+        elif received_on not in (None, waiting.received_on):
+            raise NotedAlready(
+                f"request {waiting.id} for the same right came in on {waiting.received_on} and "
+                f"waits until {waiting.due_on}, and this one is said to have come in on "
+                f"{received_on}: leave out --received to answer it, or close it on the page of "
+                "rights first."
+            )
+        return requests.request_of(waiting, home.today())
+
+
+def waits(home: Home, request: str) -> bool:
+    """Say whether a request is there and waits for its answer."""
+    with home.reading() as session:
+        row = session.get(schema.Request, request)
+        return row is not None and row.outcome is None
+
+
+def _note(
+    home: Home, session: Session, person: str, asked: Right, received_on: date | None, *, by: Actor
+) -> str:
+    return requests.note_request(
+        session,
+        by,
+        person=person,
+        asked=asked,
+        received_on=received_on or home.today(),
+        now=home.now(),
+        today=home.today(),
+    )
 
 
 def access(home: Home, request: str, *, by: Actor, said: str | None = None) -> Access:

@@ -1,12 +1,18 @@
-"""The commands by which a person's rights are done without the web service."""
+"""The commands by which a person's rights are done without the web service.
+
+What comes in is noted before it is done: its month runs, whatever stands in the way of doing it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.cli_output import JsonOption, Output, command_line_actor, home_of
 from api.home import Home
@@ -28,6 +34,10 @@ class FolderExists(RebondError):
     """A person's file is never mixed with another's."""
 
 
+class NotedNotDone(RebondError):
+    """What a person asks for is noted, and what answers it was refused."""
+
+
 @rights_app.command("access")
 def access(
     context: typer.Context,
@@ -42,18 +52,18 @@ def access(
     from api import rights  # noqa: PLC0415 - pandas only where needed
 
     home, by = home_of(context), command_line_actor()
-    if out is not None and out.exists() and any(out.iterdir()):
-        raise FolderExists(f"{out} already holds something: give a folder of its own.")
     if out is not None:  # a place that cannot be made is refused before anything is noted
+        _check_empty(out)
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    request = _noted(home, person, Right.ACCESS, received, by)
-    made = rights.access(home, request, by=by, said=person)
-    folder = out or Path(f"access-{request}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
-    for name, content in made.files.items():
-        write_private(folder / name, content)
-    rights.close(home, request, by=by)
+    with _noted(home, person, Right.ACCESS, received, by) as request:
+        folder = out or Path(f"access-{request}")
+        _check_empty(folder)
+        made = rights.access(home, request, by=by, said=person)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+        for name, content in made.files.items():
+            write_private(folder / name, content)
+        rights.close(home, request, by=by)
     Output(as_json=as_json).done(
         {
             "done": True,
@@ -144,8 +154,8 @@ def rectify(
     from api import rights  # noqa: PLC0415 - pandas only where needed
 
     home, by = home_of(context), command_line_actor()
-    request = _noted(home, person, Right.RECTIFY, received, by)
-    withdrawn = rights.rectify(home, request, by=by)
+    with _noted(home, person, Right.RECTIFY, received, by) as request:
+        withdrawn = rights.rectify(home, request, by=by)
     Output(as_json=as_json).done(
         {"done": True, "request": request, "withdrawn": withdrawn, "waits_for": "import"},
         f"{withdrawn} open signals are withdrawn. Correct the data in the service's software, "
@@ -165,12 +175,19 @@ def _apply(
     from api import rights  # noqa: PLC0415 - pandas only where needed
 
     home, by = home_of(context), command_line_actor()
-    request = _noted(home, person, asked, received, by)
-    standing = rights.apply(home, request, by=by, said=person)
+    with _noted(home, person, asked, received, by) as request:
+        standing = rights.apply(home, request, by=by, said=person)
     Output(as_json=as_json).done({"done": True, "request": request, "standing": standing}, told)
 
 
-def _noted(home: Home, person: str, asked: Right, received: str | None, by: Actor) -> str:
+def _check_empty(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise FolderExists(f"{folder} already holds something: give a folder of its own.")
+
+
+@contextmanager
+def _noted(home: Home, person: str, asked: Right, received: str | None, by: Actor) -> Iterator[str]:
+    """Note what comes in, or take up what waits; give its id to what answers it."""
     from api import rights  # noqa: PLC0415 - pandas only where needed
 
     try:
@@ -179,4 +196,13 @@ def _noted(home: Home, person: str, asked: Right, received: str | None, by: Acto
         raise typer.BadParameter(
             f"--received {received!r} is not a day like 2026-03-01."
         ) from error
-    return rights.note(home, person, asked, received_on, by=by)
+    request = rights.take_up(home, person, asked, received_on, by=by)
+    try:
+        yield request.id
+    except (RebondError, SQLAlchemyError, OSError) as error:
+        if not rights.waits(home, request.id):  # an erasure that was done took it along
+            raise
+        raise NotedNotDone(
+            f"{str(error).splitlines()[0]} The request is noted as {request.id} and has to be "
+            f"answered by {request.due_on}: the same command, run again, finishes it."
+        ) from error

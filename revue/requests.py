@@ -146,6 +146,21 @@ def pending(session: Session, id: str) -> schema.Request:
     return row
 
 
+def open_request(session: Session, person: str, asked: Right) -> schema.Request | None:
+    """Return somebody's request for a right that waits for its answer, the longest due first.
+
+    A correction that an import may have brought since is not what is asked for again.
+    """
+    if asked is Right.RECTIFY and person not in waiting_for_correction(session):
+        return None
+    row = schema.Request
+    return session.scalars(
+        select(row)
+        .where(row.person == person, row.asked == asked, row.outcome.is_(None))
+        .order_by(row.due_on, row.id)
+    ).first()
+
+
 def pending_requests(session: Session, actor: Actor, *, today: date) -> tuple[RequestRow, ...]:
     """List the requests that wait for their answer, the longest due first."""
     check_allowed(actor, Permission.ANSWER_REQUEST)

@@ -28,6 +28,7 @@ from api.settings import Settings
 from api.situations import score_situations
 from api.standings import NobodyKnown
 from features.french import day
+from features.staging import staging
 from modeles.explanation import Contribution, Workings
 from modeles.table import write_table
 from revue import accounts, evidence, notices, queue, requests, schema
@@ -620,3 +621,45 @@ def test_the_command_line_writes_a_folder_nobody_else_reads(
     assert again.status == 1 and "folder of its own" in again.out["error"]
     nobody = rebond("rights", "access", "P9", home=home.folder)
     assert nobody.status == 1 and "P9" not in nobody.out["error"]
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("asked", ["restrict", "erase"])
+def test_s17_what_is_refused_on_the_command_line_is_noted_once_and_finished_by_doing_it_again(
+    asked: str, small: tuple[Home, Path]
+) -> None:
+    home, _ = small
+    received = home.today() - timedelta(days=3)
+    command = ("rights", asked, "P1")
+    with staging(home.folder, home.was_committed):  # another process holds the home
+        ran = rebond(*command, "--received", received.isoformat(), home=home.folder)
+        again = rebond(*command, home=home.folder)
+    assert ran.status == again.status == 1
+    with home.transaction() as session:
+        (row,) = session.scalars(select(schema.Request)).all()
+        assert (row.received_on, row.outcome) == (received, None)
+        noted, due_on = row.id, row.due_on
+    for refused in (ran, again):
+        assert all(said in refused.out["error"] for said in (noted, str(due_on), "run again"))
+    other = rebond(*command, "--received", str(home.today()), home=home.folder)
+    assert other.status == 1 and str(received) in other.out["error"]
+    done = rebond(*command, home=home.folder)
+    assert done.status == 0 and done.out["request"] == noted
+    with home.transaction() as session:
+        outcomes = [row.outcome for row in session.scalars(select(schema.Request))]
+    assert outcomes == ([] if asked == "erase" else [RequestOutcome.DONE])
+
+
+def test_an_access_and_a_correction_are_taken_up_where_they_were_left(
+    small: tuple[Home, Path], tmp_path: Path
+) -> None:
+    home, folder = small
+    waiting = rights.note(home, "P1", Right.ACCESS, None, by=CLI)
+    assert rights.take_up(home, "P1", Right.ACCESS, None, by=CLI).id == waiting
+    assert rights.take_up(home, "P2", Right.ACCESS, None, by=CLI).id != waiting
+    ran = rebond("rights", "access", "P1", "--out", tmp_path / "out", home=home.folder)
+    assert ran.out["request"] == waiting
+    wrong = rights.take_up(home, "P1", Right.RECTIFY, None, by=CLI).id
+    assert rights.take_up(home, "P1", Right.RECTIFY, None, by=CLI).id == wrong
+    import_folder(home, folder, by=CLI, progress=str)  # perhaps corrected: anew is another
+    assert rights.take_up(home, "P1", Right.RECTIFY, None, by=CLI).id != wrong
