@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import islice
 from typing import Any, Self, TypeVar
 
@@ -32,6 +33,7 @@ Some = TypeVar("Some")
 _TIMES = {"occurred_at", "recorded_at", "entered_on", "left_on", "informed_on"}
 _NUMBERS = {"numeric_value": "float64", "arrival": "int64", "import": "int64"}
 _BYTES = "hex"
+_DAY = len("2026-01-01")
 _TOGETHER = 500
 """Persons who are read together."""
 
@@ -65,6 +67,14 @@ class Bundle:
     def is_empty(self) -> bool:
         """Whether nothing is known of the person."""
         return not (self.stays or self.events or self.sensitive or self.rows)
+
+    @property
+    def last_contact(self) -> date | None:
+        """The last day of a stay or of an event, as the event store counts it; None without."""
+        days = [stay["left_on"] or stay["entered_on"] for stay in self.stays]
+        days += [stay["entered_on"] for stay in self.stays]
+        days += [event["occurred_at"] for event in self.events if event["code"]]
+        return date.fromisoformat(max(days)[:_DAY]) if days else None
 
     def to_json(self) -> str:
         """Write everything as JSON; bytes as ``{"hex": …}``."""

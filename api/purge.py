@@ -21,6 +21,8 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select
 from sqlalchemy import exists as there_is
 from sqlalchemy.orm import Session
 
+from api import aside
+from api.bundles import identity_in
 from api.home import Home
 from api.retention import (
     EVENTS,
@@ -28,6 +30,7 @@ from api.retention import (
     QUALITY,
     QUARANTINE,
     REPORTS,
+    RESTRICTED,
     SENSITIVE,
     TRAININGS,
     file_days,
@@ -137,17 +140,17 @@ class _Purge:
                 self._record(session, "tables", [table.name for table in _TABLES])
 
     def remove_people(self) -> None:
-        """Take out whose last contact is too long ago: histories, rows, keys."""
+        """Take out whose last contact is too long ago: histories, what lies aside, rows, keys."""
         home = self.home
         store = replace(home.store, kept_from=home.kept_from(home.today()))
         overdue = sorted(store.overdue())
-        self.deleted[EVENTS] = len(overdue)
-        if overdue and not self.dry:
-            with self.home.reading() as session:
-                known = [_known(self.home, session, person) for person in overdue]
-            change_standings(
-                self.home, dict.fromkeys(known, Standing.OVERDUE), by=self.by, act=PURGE
-            )
+        sealed = [one for one in aside.read_all(home) if aside.is_overdue(home, one)]
+        self.deleted[EVENTS], self.deleted[RESTRICTED] = len(overdue), len(sealed)
+        if (overdue or sealed) and not self.dry:
+            with home.reading() as session:
+                known = [_known(home, session, person) for person in overdue]
+            known += [_known_aside(home, one) for one in sealed]
+            change_standings(home, dict.fromkeys(known, Standing.OVERDUE), by=self.by, act=PURGE)
 
     def forget_attributes(self) -> None:
         """Delete the sensitive attributes once no audit may read them any more."""
@@ -271,6 +274,12 @@ def _known(home: Home, session: Session, person: str) -> Known:
     return Known(person, home.keys.standing_id(person_id or person), person_id)
 
 
+def _known_aside(home: Home, one: aside.Aside) -> Known:
+    identity = identity_in(one.bundle, one.key)
+    person_id = identity.person_id if identity is not None else ""
+    return Known(one.person, home.keys.standing_id(person_id or one.person), person_id)
+
+
 def _files(home: Home) -> Iterator[tuple[str, date, date | None, Path]]:
     """Yield each file whose time counts: its kind, from when, until when and its place."""
     for name, folder in ((QUARANTINE, home.quarantine), (QUALITY, home.quality)):
@@ -332,6 +341,9 @@ def _kept(home: Home) -> dict[str, Kept]:
     files: dict[str, list[tuple[date, date | None]]] = {}
     for name, begun, end, _ in _files(home):
         files.setdefault(name, []).append((begun, end))
+    for one in aside.read_all(home):
+        end = one.since + timedelta(days=file_days(RESTRICTED, home.settings))
+        files.setdefault(RESTRICTED, []).append((one.since, end))
     for name, found in files.items():
         ends = [end for _, end in found if end is not None]
         oldest = str(min(begun for begun, _ in found))

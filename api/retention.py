@@ -49,8 +49,9 @@ _CNIL_ACTIVE = (
 _CNIL_LOG = "journal, douze mois : recommandation de la CNIL sur la journalisation, 2021 (6 à 12)"
 _MODEL = "tant qu'un signal du modèle peut être contesté, deux ans (choix de Rebond)"
 
-EVENTS, QUARANTINE, QUALITY, MODELS, REPORTS, TRAININGS, SENSITIVE = (
+EVENTS, QUARANTINE, QUALITY, MODELS, REPORTS, TRAININGS, SENSITIVE, RESTRICTED, DATA_KEYS = (
     "histories", "quarantine", "quality", "model_files", "audit_reports", "trainings", "sensitive",
+    "restricted", "data_keys",
 )  # fmt: skip
 
 FILES: tuple[FileKind, ...] = (
@@ -62,11 +63,19 @@ FILES: tuple[FileKind, ...] = (
         _CNIL_ACTIVE,
     ),
     FileKind(
-        "data_keys",
+        DATA_KEYS,
         "Clés de chiffrement propres à chaque personne, détruites avec ses données",
         None,
         "le dernier contact",
         _CNIL_ACTIVE,
+    ),
+    FileKind(
+        RESTRICTED,
+        "Données scellées à part pendant une limitation, que personne ne lit",
+        None,
+        "le dernier contact ; sans historique, le jour de la limitation",
+        "comme la base active : une limitation (RGPD, art. 18) ne prolonge pas la conservation "
+        "(art. 5(1)(e))",
     ),
     FileKind(
         SENSITIVE,

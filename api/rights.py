@@ -16,11 +16,12 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api import aside
 from api.access import access_export, as_json
-from api.bundles import Bundle, collect, identity_in, unseal
+from api.bundles import Bundle, collect, identity_in
 from api.home import Home
 from api.letter import letter_of
-from api.standings import Known, NobodyKnown, change_standing, find_person
+from api.standings import IdentityUnknown, Known, NobodyKnown, change_standing, find_person
 from features.errors import RebondError
 from revue import requests, schema
 from revue.directory import withdraw_signals
@@ -240,7 +241,8 @@ def lift(home: Home, said: str, *, by: Actor) -> bool:
     Returns
     -------
     bool
-        Whether anything lay aside; nothing does in a home from before the restriction.
+        Whether anything was put back; nothing lies aside in a home from before the restriction,
+        nor once its time is over.
 
     Raises
     ------
@@ -250,12 +252,26 @@ def lift(home: Home, said: str, *, by: Actor) -> bool:
     """
     check_allowed(by, Permission.ANSWER_REQUEST)
     with home.transaction() as session:
-        known = find_person(home, session, said)
+        known = _restricted_person(home, session, said)
     if _standing(home, known) is not Standing.RESTRICTED:
         raise NothingRestricted("the data of this person are not restricted: nothing to lift.")
-    aside = home.restricted(home.person_keys.one(known.person).key_id).is_file()
+    lies_aside = aside.read(home, known.person) is not None
     change_standing(home, known, Standing.OPEN, by=by, act=LIFT)
-    return aside
+    return lies_aside
+
+
+def _restricted_person(home: Home, session: Session, said: str) -> Known:
+    """Find somebody whose restriction may have outlived everything else that was held of them."""
+    try:
+        return find_person(home, session, said)
+    except (NobodyKnown, IdentityUnknown):
+        named = {said.strip(), home.keys.standing_id(said.strip())}
+        for line in home.person_keys.since(0):
+            if line.standing is Standing.RESTRICTED and named & {line.person, line.standing_id}:
+                known = Known(line.person, line.standing_id, "")
+                if _standing(home, known) is Standing.RESTRICTED:
+                    return known
+        raise
 
 
 def lift_of(home: Home, request: str, *, by: Actor) -> None:
@@ -275,7 +291,10 @@ def lift_of(home: Home, request: str, *, by: Actor) -> None:
 
 
 def restricted(home: Home, session: Session, actor: Actor) -> tuple[RequestRow, ...]:
-    """List the requests whose restriction still holds, the newest of each person."""
+    """List the requests whose restriction still holds, the newest of each person.
+
+    That it holds the register says, whatever lies aside in this home.
+    """
     check_allowed(actor, Permission.ANSWER_REQUEST)
     rows = session.scalars(
         select(schema.Request)
@@ -283,11 +302,12 @@ def restricted(home: Home, session: Session, actor: Actor) -> tuple[RequestRow, 
         .order_by(schema.Request.done_at)
     ).all()
     newest = {row.person: row for row in rows}
-    found = zip(newest.values(), home.person_keys.of(list(newest)), strict=True)
+    held = home.person_keys.standings()
+    named = {line.person: held[line.standing_id] for line in home.person_keys.since(0)}
     return tuple(
         requests.request_of(row, home.today())
-        for row, key in found
-        if key is not None and home.restricted(key().key_id).is_file()
+        for person, row in newest.items()
+        if Standing.RESTRICTED in named.get(person, ())
     )
 
 
@@ -322,9 +342,8 @@ def _held(home: Home, session: Session, known: Known) -> tuple[Bundle, DataKey, 
     """Collect everything about a person, what is sealed aside included."""
     key, standing = home.person_keys.one(known.person), _standing(home, known)
     bundle = collect(home, session, known.person)
-    aside = home.restricted(key.key_id)
-    if aside.is_file():
-        sealed = unseal(aside.read_bytes(), key)
+    sealed = aside.read(home, known.person)
+    if sealed is not None:
         bundle = Bundle(
             known.person,
             sealed.stays,

@@ -8,12 +8,15 @@ back from an older copy has an older mark, and hears of what it missed before an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api import aside
 from api.bundles import (
     EVERYTHING,
     Bundle,
@@ -22,17 +25,16 @@ from api.bundles import (
     identity_in,
     seal,
     under_pseudonym,
-    unseal,
 )
 from api.home import Home
 from features.errors import RebondError
 from features.staging import Staging, staging
-from revue import schema
+from revue import requests, schema
 from revue.database import scrub, set_mark
 from revue.directory import withdraw_of
 from revue.journal import record
 from revue.permissions import Permission, check_allowed
-from revue.records import Actor
+from revue.records import Actor, Right
 from revue.standings import DataKey, RegisterLine, Standing
 from revue.vault import identity_of
 
@@ -96,10 +98,9 @@ def _is_pseudonym(said: str) -> bool:
 def _person_id(home: Home, session: Session, person: str) -> str:
     identity = identity_of(session, home.person_keys, person)
     if identity is None:
-        key = home.person_keys.one(person)
-        aside = home.restricted(key.key_id)
-        if aside.is_file():
-            identity = identity_in(unseal(aside.read_bytes(), key), key)
+        sealed = aside.read(home, person)
+        if sealed is not None:
+            identity = identity_in(sealed, home.person_keys.one(person))
     if identity is None or not identity.person_id:
         raise IdentityUnknown(
             "the service's own id of that person is not kept here: give the person_id instead of "
@@ -199,16 +200,21 @@ class _Wanted:
         Everything of them goes.
     stay
         What holds of the others, whatever the order in which it was asked for.
+    since
+        When each of those who are restricted was restricted last.
     """
 
     gone: frozenset[str]
     stay: Mapping[str, frozenset[Standing]]
+    since: Mapping[str, datetime]
 
     @classmethod
-    def of(cls, lines: Iterable[RegisterLine], held: Mapping[str, frozenset[Standing]]) -> _Wanted:
+    def of(cls, lines: Sequence[RegisterLine], held: Mapping[str, frozenset[Standing]]) -> _Wanted:
         named = {line.person: held[line.standing_id] for line in lines}
         gone = frozenset(line.person for line in lines if line.standing in _GONE)
-        return cls(gone, {one: said for one, said in sorted(named.items()) if one not in gone})
+        since = {line.person: line.at for line in lines if line.standing is Standing.RESTRICTED}
+        stay = {one: said for one, said in sorted(named.items()) if one not in gone}
+        return cls(gone, stay, since)
 
     def held(self, standing: Standing) -> list[str]:
         return [person for person, said in self.stay.items() if standing in said]
@@ -238,6 +244,8 @@ def _apply(
         back = [told(bundle) for bundle in _aside(home, keys, lifted)]
         exchange(home, stage, session, out=out, back=back)
         withdraw_of(session, objected, by=by, now=now)
+        if act == APPLIED:
+            _list_restrictions(home, session, {one: wanted.since[one] for one in restricted}, by=by)
         kept = {home.restricted(keys[person].key_id) for person in keys.keys() - _of(back)}
         sealed = stage.seal(
             last=home.store.manifest_place,
@@ -247,6 +255,25 @@ def _apply(
         details = {"lines": number, "people": sorted({*wanted.gone, *wanted.stay})}
         # What was sealed takes its place if, and only if, this entry is committed.
         record(session, actor=by, act=act, subject=f"{APPLIED} {sealed}", details=details, now=now)
+
+
+def _list_restrictions(
+    home: Home, session: Session, since: Mapping[str, datetime], *, by: Actor
+) -> None:
+    """Note the request behind a restriction that this home never heard of: so it can be lifted."""
+    asked = select(schema.Request.person).where(schema.Request.asked == Right.RESTRICT)
+    known = set(session.scalars(asked))
+    for person, at in since.items():
+        if person not in known:
+            requests.note_done(
+                session,
+                by,
+                person=person,
+                asked=Right.RESTRICT,
+                done_at=at,
+                today=home.today(),
+                now=home.now(),
+            )
 
 
 def _without_clocks(bundle: Bundle) -> Bundle:
@@ -269,10 +296,9 @@ def _set_aside(home: Home, stage: Staging, bundle: Bundle, key: DataKey | None) 
 def _aside(home: Home, keys: Mapping[str, DataKey], people: Iterable[str]) -> Iterator[Bundle]:
     """Open what was sealed aside of some persons, under the pseudonyms of today."""
     for person in people:
-        key = keys.get(person)
-        if key is not None and home.restricted(key.key_id).is_file():
-            bundle = unseal(home.restricted(key.key_id).read_bytes(), key)
-            yield under_pseudonym(bundle, key, home.keys, person)
+        bundle = aside.read(home, person)
+        if bundle is not None:
+            yield under_pseudonym(bundle, keys[person], home.keys, person)
 
 
 def _without_history(bundle: Bundle) -> Bundle:

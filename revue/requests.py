@@ -105,6 +105,32 @@ def note_request(
     return id
 
 
+def note_done(
+    session: Session,
+    actor: Actor,
+    *,
+    person: str,
+    asked: Right,
+    done_at: datetime,
+    today: date,
+    now: datetime,
+) -> None:
+    """Write down a request that was done before, as what holds of the person since shows.
+
+    Raises
+    ------
+    Forbidden
+        The role answers no request.
+    """
+    received_on = min(done_at.date(), today)
+    id = note_request(
+        session, actor, person=person, asked=asked, received_on=received_on, now=now, today=today
+    )
+    row = pending(session, id)
+    row.outcome, row.done_by, row.done_at = RequestOutcome.DONE, actor.login, done_at
+    session.flush()
+
+
 def answer_request(
     session: Session,
     actor: Actor,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
+from api import rights
 from api.backup import (
     BackupSummary,
     DamagedBackup,
@@ -32,7 +33,15 @@ from features.keys import KeysUnreadable, create_keys
 from features.staging import FOLDER
 from revue import accounts, committee, schema
 from revue.journal import entries, verify_journal
-from revue.records import ModelState, Role, SignedIn, SignInRefused
+from revue.records import (
+    ModelState,
+    RequestOutcome,
+    RequestRow,
+    Right,
+    Role,
+    SignedIn,
+    SignInRefused,
+)
 from revue.signing import SigningKeyLost
 from revue.standings import Standing
 from revue.stops import is_stopped
@@ -182,6 +191,29 @@ def test_s16_what_was_asked_for_after_a_backup_holds_after_its_restore(
     if standing is Standing.RESTRICTED:
         change(again, Standing.OPEN)
         assert len(again.store.events(person)) == 19
+
+
+@pytest.mark.safeguard
+def test_s17_a_restriction_that_a_backup_has_not_heard_of_is_listed_and_can_be_lifted(
+    home: Home, file: Path
+) -> None:
+    asked = rights.note(home, HER, Right.RESTRICT, None, by=CLI)
+    rights.apply(home, asked, by=CLI)
+    listed = restrictions(home)
+    assert [row.id for row in listed] == [asked]
+    home.close()
+    put_back(home, file)
+    again = opened(home)
+    (row,) = restrictions(again)
+    assert (row.person, row.outcome) == (listed[0].person, RequestOutcome.DONE)
+    rights.lift_of(again, row.id, by=CLI)
+    assert restrictions(again) == ()
+    assert len(again.store.events(row.person)) == 19
+
+
+def restrictions(home: Home) -> tuple[RequestRow, ...]:
+    with home.transaction() as session:
+        return rights.restricted(home, session, CLI)
 
 
 @pytest.mark.safeguard

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -10,16 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from api import aside, rights
 from api.bundles import EVERYTHING, Bundle, collect, seal, under_pseudonym, unseal
 from api.home import Home
 from api.opening import open_home
-from api.standings import NobodyKnown, change_standing
+from api.purge import purge
+from api.retention import RESTRICTED
+from api.standings import IdentityUnknown, NobodyKnown, change_standing
 from features.keys import SealBroken
 from features.staging import ImportRunning, staging
 from revue import schema
 from revue.journal import verify_journal
 from revue.permissions import Forbidden
-from revue.records import Role, State
+from revue.records import Right, Role, State
 from revue.standings import DataKey, Standing
 from revue.vault import open_identity
 
@@ -270,6 +275,77 @@ def test_s17_only_who_answers_requests_changes_a_standing(home: Home) -> None:
             change_standing(home, known, Standing.ERASED, by=actor, act="erase")
     assert everything(home, known.person) == before
     assert home.person_keys.newest() == 0
+
+
+@pytest.fixture
+def since_2026(place: Place) -> Callable[[date], Home]:
+    """Open the home in production on a day of one's choice."""
+    settings = place.home.folder / "settings.toml"
+    said = settings.read_text(encoding="utf-8")
+    settings.write_text(said.replace("production = false", "production = true"), encoding="utf-8")
+    return lambda day: Home(
+        place.root / "home",
+        place.root / "keys",
+        lambda: datetime(day.year, day.month, day.day, 9, tzinfo=UTC),
+    )
+
+
+@pytest.mark.safeguard
+def test_s18_what_a_restriction_seals_aside_is_kept_no_longer_than_histories(
+    since_2026: Callable[[date], Home],
+) -> None:
+    home = since_2026(date(2026, 1, 10))
+    known = change(home, Standing.RESTRICTED)
+    person = known.person
+    (sealed,) = aside.read_all(home)
+    assert sealed.since == date(2024, 2, 19)  # her last event
+    assert aside.read(home, person) == sealed.bundle
+    kept = purge(home, by=CLI, progress=str).kept[RESTRICTED]
+    assert (kept.number, kept.oldest, kept.until) == (1, "2024-02-19", date(2026, 2, 18))
+    home.close()
+    last = since_2026(date(2026, 2, 18))
+    assert aside.read(last, person) is not None
+    over = since_2026(date(2026, 2, 19))
+    assert aside.read(over, person) is None
+    with pytest.raises(IdentityUnknown):
+        find(over, person)
+    asked = rights.note(over, HER, Right.ACCESS, None, by=CLI)
+    given = rights.access(over, asked, by=CLI, said=HER)
+    assert not any(canary.encode() in given.files[rights.DATA] for canary in IDENTIFYING)
+    done = purge(over, by=CLI, progress=str)
+    assert done.deleted[RESTRICTED] == 1 and RESTRICTED not in done.kept
+    assert not over.restricted(sealed.key.key_id).exists()
+    tell_nothing(over, person)
+    # The restriction itself holds until it is lifted: no import takes her in.
+    assert known.standing_id in over.person_keys.kept_out()
+    assert rights.lift(over, HER, by=CLI) is False
+    assert known.standing_id not in over.person_keys.kept_out()
+    with pytest.raises(NobodyKnown):
+        rights.lift(over, HER, by=CLI)
+
+
+@pytest.mark.safeguard
+def test_s18_lifted_after_its_time_nothing_of_what_lay_aside_comes_back(
+    since_2026: Callable[[date], Home],
+) -> None:
+    home = since_2026(date(2026, 1, 10))
+    person = change(home, Standing.RESTRICTED).person
+    home.close()
+    over = since_2026(date(2026, 2, 19))
+    assert rights.lift(over, person, by=CLI) is False
+    assert everything(over, person).rows.keys() == {"requests"}
+    assert purge(over, by=CLI, progress=str).deleted[RESTRICTED] == 1
+    tell_nothing(over, person)
+
+
+def test_where_there_are_no_histories_the_restriction_itself_counts(
+    since_2026: Callable[[date], Home],
+) -> None:
+    home = since_2026(date(2026, 1, 10))
+    change(home, Standing.OBJECTED)
+    change(home, Standing.RESTRICTED)
+    (sealed,) = aside.read_all(home)
+    assert sealed.bundle.last_contact is None and sealed.since == date(2026, 1, 10)
 
 
 def test_every_change_is_one_entry_of_the_journal_and_names_nobody(home: Home) -> None:
