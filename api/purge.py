@@ -11,11 +11,12 @@ import importlib.util
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import ColumnElement, Table, and_, delete, func, or_, select
 from sqlalchemy import exists as there_is
@@ -25,6 +26,7 @@ from api import aside
 from api.bundles import identity_in
 from api.home import Home
 from api.retention import (
+    DATA_KEYS,
     EVENTS,
     MODELS,
     QUALITY,
@@ -36,15 +38,16 @@ from api.retention import (
     file_days,
     retention_table,
 )
-from api.standings import Known, change_standings
+from api.standings import Known, change_standings, rehearse
 from revue.database import PATIENCE
 from revue.evidence import seal_expired
-from revue.journal import drop_months, is_expired, record
+from revue.journal import drop_months, record
 from revue.permissions import Permission, check_allowed
+from revue.personal import count_rows
 from revue.records import Actor, ModelState
 from revue.retention import is_overdue, retention_of
 from revue.schema import Base, Whose
-from revue.standings import Standing
+from revue.standings import PersonKeys, Standing
 from revue.vault import identity_of
 
 PURGE = "purge"
@@ -96,27 +99,54 @@ class Purged:
 
 @dataclass
 class _Purge:
-    """One purge under way."""
+    """One purge under way, or rehearsed.
+
+    Attributes
+    ----------
+    home, by
+        Of what, and who does it.
+    rehearsal
+        The transaction in which everything is done to the review database before it is rolled
+        back; then no file changes. None: this is the purge itself.
+    person_keys
+        What signals are sealed with.
+    """
 
     home: Home
     by: Actor
-    dry: bool
+    rehearsal: Session | None
+    person_keys: PersonKeys
     deleted: Counter[str] = field(default_factory=Counter)
+    people: set[str] = field(default_factory=set)
+    paths: set[Path] = field(default_factory=set)
+    begun: Counter[int] = field(default_factory=Counter)
+    """What went besides rows: persons of the event store, files, trainings by when they began."""
 
     @property
     def days(self) -> tuple[date, date]:
         return self.home.today(), self.home.now().date()
 
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        if self.rehearsal is not None:
+            yield self.rehearsal
+            self.rehearsal.flush()
+        else:
+            with self.home.transaction() as session:
+                yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        if self.rehearsal is not None:
+            yield self.rehearsal
+        else:
+            with self.home.reading() as session:
+                yield session
+
     def seal_signals(self) -> None:
         """Seal what may not be shown any more, so that a contestation can still be answered."""
-        today = self.home.today()
-        with self.home.transaction() as session:
-            if self.dry:
-                over = _SITUATIONS.c.valid_until < today
-                signals = Base.metadata.tables["signals"]
-                query = select(func.count()).select_from(signals.join(_SITUATIONS)).where(over)
-                self.deleted[SEALED] = session.scalar(query) or 0
-            elif sealed := seal_expired(session, self.home.person_keys, today):
+        with self.writing() as session:
+            if sealed := seal_expired(session, self.person_keys, self.home.today()):
                 self.deleted[SEALED] = sealed
                 record(
                     session,
@@ -129,14 +159,12 @@ class _Purge:
 
     def delete_rows(self) -> None:
         """Delete overdue rows, children before what they refer to."""
-        with self.home.sessions.begin() as session:
+        with self.writing() as session:
             for table in _TABLES:
                 goes = _goes(table, *self.days)
                 rows: int = session.execute(delete(table).where(goes)).rowcount  # type: ignore[attr-defined]
                 self.deleted[table.name] = rows
-            if self.dry:
-                session.rollback()
-            elif any(self.deleted[table.name] for table in _TABLES):
+            if any(self.deleted[table.name] for table in _TABLES):
                 self._record(session, "tables", [table.name for table in _TABLES])
 
     def remove_people(self) -> None:
@@ -145,62 +173,101 @@ class _Purge:
         store = replace(home.store, kept_from=home.kept_from(home.today()))
         overdue = sorted(store.overdue())
         sealed = [one for one in aside.read_all(home) if aside.is_overdue(home, one)]
+        with self.reading() as session:
+            known = {person: _known(home, session, person) for person in overdue}
+            known |= {one.person: _known_aside(home, one) for one in sealed}
+            self.deleted.update(count_rows(session, [*known]))
+        self.people.update(overdue)
+        self.paths.update(home.restricted(one.key.key_id) for one in sealed)
         self.deleted[EVENTS], self.deleted[RESTRICTED] = len(overdue), len(sealed)
-        if (overdue or sealed) and not self.dry:
-            with home.reading() as session:
-                known = [_known(home, session, person) for person in overdue]
-            known += [_known_aside(home, one) for one in sealed]
-            change_standings(home, dict.fromkeys(known, Standing.OVERDUE), by=self.by, act=PURGE)
+        self.deleted[DATA_KEYS] = sum(key is not None for key in home.person_keys.of([*known]))
+        if known and self.rehearsal is not None:
+            rehearse(home, self.rehearsal, [*known], by=self.by, act=PURGE)
+        elif known:
+            standings = dict.fromkeys(known.values(), Standing.OVERDUE)
+            change_standings(home, standings, by=self.by, act=PURGE)
 
     def forget_attributes(self) -> None:
         """Delete the sensitive attributes once no audit may read them any more."""
         sensitive = self.home.sensitive
         today = self.home.today()
-        over = sensitive.is_over(today) if self.dry else sensitive.purge(today)
+        over = sensitive.purge(today) if self.rehearsal is None else sensitive.is_over(today)
         self.deleted[SENSITIVE] = int(over)
 
     def delete_files(self) -> None:
         """Delete quarantines and quality reports, and what models that are over left behind."""
-        for name, _, end, path in _files(self.home):
+        with self.reading() as session:
+            files = list(_files(self.home, session))
+        for name, _, end, path in files:
             if end is not None and self.home.today() > end:
                 self.deleted[name] += 1
-                if not self.dry:
+                self.paths.add(path)
+                if self.rehearsal is None:
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def forget_trainings(self) -> None:
         """Delete the traces of old trainings from the registry, never of a model in force."""
         before = self.home.today() - timedelta(days=file_days(TRAININGS, self.home.settings))
         moment = datetime.combine(before, time(), UTC)
-        traces = _trainings(self.home, moment)
         self.deleted[TRAININGS] = 0
-        if traces and importlib.util.find_spec("mlflow") is not None:
+        if _trainings(self.home, moment) and importlib.util.find_spec("mlflow") is not None:
             from modeles.registry import Registry  # noqa: PLC0415 - the train extra
 
             registry = Registry(self.home.mlflow_uri, self.home.mlflow_artifacts)
-            self.deleted[TRAININGS] = registry.forget(
-                moment, keep=_in_force(self.home), dry=self.dry
-            )
+            with self.reading() as session:
+                keep = _in_force(session)
+            self.begun.update(registry.forget(moment, keep=keep, dry=self.rehearsal is not None))
+            self.deleted[TRAININGS] = self.begun.total()
 
     def drop_months(self) -> None:
         """Write down that there was a purge, then drop the months of the journal that are over."""
-        if self.dry:
-            with self.home.reading() as session:
-                months = sorted(session.scalars(select(Base.metadata.tables[_JOURNAL[1]].c.month)))
-                newest = f"{self.home.today():%Y-%m}"
-                held = min(months[-1], newest) if months else newest
-                self.deleted["journal_heads"] = sum(is_expired(month, held) for month in months)
-            return
-        with self.home.transaction() as session:
+        with self.writing() as session:
             self._record(session, "home", self.deleted)
             self.deleted["journal_heads"] = len(drop_months(session, self.home.today()))
 
     def overwrite(self) -> None:
         """Leave nothing of deleted rows in the database's log; they were overwritten in itself."""
-        if not self.dry:
+        if self.rehearsal is None:
             with closing(sqlite3.connect(self.home.database, PATIENCE)) as database:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _record(self, session: Session, subject: str, names: list[str] | Counter[str]) -> None:
+    def purged(self) -> Purged:
+        """Say what went, and what stays beside it."""
+        with self.reading() as session:
+            return Purged(dict(sorted(self.deleted.items())), self._kept(session))
+
+    def _kept(self, session: Session) -> dict[str, Kept]:
+        """Say what stays, and until when."""
+        home = self.home
+        sources = {row.name: row.source for row in retention_table(home.settings)}
+        kept: dict[str, Kept] = {}
+        for table in Base.metadata.tables.values():
+            retention = retention_of(table)
+            query = select(func.count(), func.min(table.c[retention.anchor])).select_from(table)
+            number, oldest = session.execute(query).one()
+            if number:
+                until = _day(oldest) + timedelta(days=retention.days) if oldest else None
+                said = None if oldest is None else str(oldest)
+                kept[table.name] = Kept(number, said, until, sources[table.name])
+        people = set(home.store.people()) - self.people
+        if people:
+            kept[EVENTS] = Kept(len(people), None, None, sources[EVENTS])
+        files: dict[str, list[tuple[date, date | None]]] = {}
+        for name, begun, end, path in (*_files(home, session), *_files_aside(home)):
+            if path not in self.paths:
+                files.setdefault(name, []).append((begun, end))
+        for name, found in files.items():
+            ends = [end for _, end in found if end is not None]
+            first = str(min(begun for begun, _ in found))
+            kept[name] = Kept(len(found), first, min(ends, default=None), sources[name])
+        trainings = sorted((Counter(_trainings(home)) - self.begun).elements())
+        if trainings:
+            day = datetime.fromtimestamp(trainings[0] / 1000, UTC).date()
+            until = day + timedelta(days=file_days(TRAININGS, home.settings))
+            kept[TRAININGS] = Kept(len(trainings), str(day), until, sources[TRAININGS])
+        return kept
+
+    def _record(self, session: Session, subject: str, names: Iterable[str]) -> None:
         counts = {name: self.deleted[name] for name in names if self.deleted[name]}
         now = self.home.now()
         record(session, actor=self.by, act=PURGE, subject=subject, details=counts, now=now)
@@ -218,7 +285,8 @@ def purge(home: Home, *, by: Actor, progress: Progress, dry: bool = False) -> Pu
     progress
         Told what is being done, before each step.
     dry
-        Change nothing, only say what would go.
+        Change nothing, only say what would go and what would stay: the same steps, in one
+        transaction that is rolled back.
 
     Raises
     ------
@@ -228,7 +296,18 @@ def purge(home: Home, *, by: Actor, progress: Progress, dry: bool = False) -> Pu
         An import is under way; what was done until then stays done.
     """
     check_allowed(by, Permission.PURGE)
-    under_way = _Purge(home, by, dry)
+    if not dry:
+        return _done(_Purge(home, by, None, home.person_keys), progress)
+    # Keys that a rehearsal makes seal nothing that stays.
+    with TemporaryDirectory() as passing, home.sessions() as session:
+        try:
+            person_keys = PersonKeys(Path(passing) / "persons.db", home.keys)
+            return _done(_Purge(home, by, session, person_keys), progress)
+        finally:
+            session.rollback()
+
+
+def _done(under_way: _Purge, progress: Progress) -> Purged:
     for said, step in (
         ("sealing signals past their validity", under_way.seal_signals),
         ("deleting overdue rows", under_way.delete_rows),
@@ -241,7 +320,7 @@ def purge(home: Home, *, by: Actor, progress: Progress, dry: bool = False) -> Pu
     ):
         progress(said)
         step()
-    return Purged(dict(sorted(under_way.deleted.items())), _kept(home))
+    return under_way.purged()
 
 
 def _goes(table: Table, today: date, clock_day: date) -> ColumnElement[bool]:
@@ -280,14 +359,14 @@ def _known_aside(home: Home, one: aside.Aside) -> Known:
     return Known(one.person, home.keys.standing_id(person_id or one.person), person_id)
 
 
-def _files(home: Home) -> Iterator[tuple[str, date, date | None, Path]]:
+def _files(home: Home, session: Session) -> Iterator[tuple[str, date, date | None, Path]]:
     """Yield each file whose time counts: its kind, from when, until when and its place."""
     for name, folder in ((QUARANTINE, home.quarantine), (QUALITY, home.quality)):
         days = timedelta(days=file_days(name, home.settings))
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             begun = date.fromisoformat(path.stem)
             yield name, begun, begun + days, path
-    registered, in_force = _registered(home), _in_force(home)
+    registered, in_force = _registered(session), _in_force(session)
     for name, folder in ((MODELS, home.folder / "models"), (REPORTS, home.folder / "reports")):
         days = timedelta(days=file_days(name, home.settings))
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -295,20 +374,25 @@ def _files(home: Home) -> Iterator[tuple[str, date, date | None, Path]]:
             yield name, begun, None if path.name in in_force else begun + days, path
 
 
+def _files_aside(home: Home) -> Iterator[tuple[str, date, date, Path]]:
+    """Yield what is sealed aside of people whose processing is restricted, in the same way."""
+    days = timedelta(days=file_days(RESTRICTED, home.settings))
+    for one in aside.read_all(home):
+        yield RESTRICTED, one.since, one.since + days, home.restricted(one.key.key_id)
+
+
 def _written(path: Path) -> date:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
-def _registered(home: Home) -> dict[str, date]:
-    with home.reading() as session:
-        rows = session.execute(select(_MODELS.c.version, _MODELS.c.registered_at))
-        return {version: at.date() for version, at in rows}
+def _registered(session: Session) -> dict[str, date]:
+    rows = session.execute(select(_MODELS.c.version, _MODELS.c.registered_at))
+    return {version: at.date() for version, at in rows}
 
 
-def _in_force(home: Home) -> frozenset[str]:
-    with home.reading() as session:
-        found = select(_MODELS.c.version).where(_MODELS.c.state.in_(_IN_FORCE))
-        return frozenset(session.scalars(found))
+def _in_force(session: Session) -> frozenset[str]:
+    found = select(_MODELS.c.version).where(_MODELS.c.state.in_(_IN_FORCE))
+    return frozenset(session.scalars(found))
 
 
 def _trainings(home: Home, before: datetime | None = None) -> list[int]:
@@ -320,40 +404,6 @@ def _trainings(home: Home, before: datetime | None = None) -> list[int]:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
         query = "SELECT start_time FROM runs WHERE start_time < ? ORDER BY start_time"
         return [int(at) for (at,) in opened.execute(query, (end,))]
-
-
-def _kept(home: Home) -> dict[str, Kept]:
-    """Say what stays, and until when."""
-    sources = {row.name: row.source for row in retention_table(home.settings)}
-    kept: dict[str, Kept] = {}
-    with home.reading() as session:
-        for table in Base.metadata.tables.values():
-            retention = retention_of(table)
-            query = select(func.count(), func.min(table.c[retention.anchor])).select_from(table)
-            number, oldest = session.execute(query).one()
-            if number:
-                until = _day(oldest) + timedelta(days=retention.days) if oldest else None
-                said = None if oldest is None else str(oldest)
-                kept[table.name] = Kept(number, said, until, sources[table.name])
-    people = home.store.people()
-    if people:
-        kept[EVENTS] = Kept(len(people), None, None, sources[EVENTS])
-    files: dict[str, list[tuple[date, date | None]]] = {}
-    for name, begun, end, _ in _files(home):
-        files.setdefault(name, []).append((begun, end))
-    for one in aside.read_all(home):
-        end = one.since + timedelta(days=file_days(RESTRICTED, home.settings))
-        files.setdefault(RESTRICTED, []).append((one.since, end))
-    for name, found in files.items():
-        ends = [end for _, end in found if end is not None]
-        oldest = str(min(begun for begun, _ in found))
-        kept[name] = Kept(len(found), oldest, min(ends, default=None), sources[name])
-    trainings = _trainings(home)
-    if trainings:
-        begun = datetime.fromtimestamp(trainings[0] / 1000, UTC).date()
-        until = begun + timedelta(days=file_days(TRAININGS, home.settings))
-        kept[TRAININGS] = Kept(len(trainings), str(begun), until, sources[TRAININGS])
-    return kept
 
 
 def _day(anchor: date | datetime | str) -> date:

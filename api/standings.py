@@ -34,6 +34,7 @@ from revue.database import scrub, set_mark
 from revue.directory import withdraw_of
 from revue.journal import record
 from revue.permissions import Permission, check_allowed
+from revue.personal import delete_rows
 from revue.records import Actor, Right
 from revue.standings import DataKey, RegisterLine, Standing
 from revue.vault import identity_of
@@ -139,10 +140,22 @@ def change_standings(home: Home, standings: dict[Known, Standing], *, by: Actor,
     check_allowed(by, Permission.PURGE if overdue else Permission.ANSWER_REQUEST)
     # Under the lock before the first line: what is refused is not done by the next opening.
     with staging(home.folder, home.was_committed) as stage:
-        for known, standing in standings.items():
-            home.person_keys.write(known.person, known.standing_id, standing, at=home.now())
+        lines = [(known.person, known.standing_id, said) for known, said in standings.items()]
+        home.person_keys.write_all(lines, at=home.now())
         _apply_new(home, stage, by=by, act=act)
     _scrub(home)
+
+
+def rehearse(home: Home, session: Session, people: Sequence[str], *, by: Actor, act: str) -> None:
+    """Do to the review database alone what takes everything of some persons out.
+
+    For a transaction that is rolled back; the register and every file stay as they are.
+    """
+    for person in people:
+        delete_rows(session, person)
+    for name in (_MARK, _SCRUBBED):
+        set_mark(session, name, home.person_keys.newest() + len(people), now=home.now())
+    record(session, actor=by, act=act, subject=APPLIED, now=home.now())
 
 
 def catch_up(home: Home) -> None:

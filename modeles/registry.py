@@ -82,7 +82,9 @@ class Registry:
         for key, value in tags.items():
             self._client.set_model_version_tag(MODEL_NAME, version, key, value)
 
-    def forget(self, before: datetime, *, keep: Collection[str], dry: bool = False) -> int:
+    def forget(
+        self, before: datetime, *, keep: Collection[str], dry: bool = False
+    ) -> tuple[int, ...]:
         """Delete the runs begun before a moment, with their versions and artifacts.
 
         Parameters
@@ -92,12 +94,12 @@ class Registry:
         keep
             Versions whose runs stay.
         dry
-            Only count them.
+            Only name them.
 
         Returns
         -------
-        int
-            How many runs went.
+        tuple of int
+            When each run that went began (ms).
         """
         found = self._client.search_model_versions(f"name = '{MODEL_NAME}'")
         kept = {version.run_id for version in found if version.version in keep}
@@ -116,7 +118,7 @@ class Registry:
             )
             # What deleting a run leaves behind is what `mlflow gc` would take away.
             self._client._tracking_client.store._hard_delete_run(info.run_id)
-        return len(runs)
+        return tuple(info.start_time for info in runs)
 
 
 class Run:

@@ -26,6 +26,8 @@ Rows = dict[str, list[dict[str, Any]]]
 PERSONAL = tuple(table for table in schema.Base.metadata.sorted_tables if table.info["whose"])
 """The tables with somebody's rows, parents before children."""
 
+_TOGETHER = 500
+"""Persons whose rows are counted together."""
 _OWNED = {
     Whose.PERSON: "SELECT person AS owner, t.* FROM {} AS t WHERE person IN :people",
     Whose.SITUATION: (
@@ -88,6 +90,20 @@ def delete_rows(session: Session, person: str, only: Collection[str] | None = No
         gone += session.execute(query, {"person": person}).rowcount  # type: ignore[attr-defined]
     session.expire_all()
     return gone
+
+
+def count_rows(session: Session, people: Sequence[str]) -> dict[str, int]:
+    """Return how many rows there are about some persons together, by table."""
+    session.flush()
+    counts = dict.fromkeys((table.name for table in PERSONAL), 0)
+    for start in range(0, len(people), _TOGETHER):
+        some = {"people": people[start : start + _TOGETHER]}
+        for table in PERSONAL:
+            owned = _OWNED[table.info["whose"]].format(table.name)
+            query = text(f"SELECT count(*) FROM ({owned})")
+            asked = query.bindparams(bindparam("people", expanding=True))
+            counts[table.name] += session.execute(asked, some).scalar_one()
+    return counts
 
 
 def insert_rows(session: Session, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -202,23 +202,20 @@ class PersonKeys:
             )
         return found()
 
-    def write(self, person: str, standing_id: str, standing: Standing, *, at: datetime) -> int:
-        """Add a line to the register; an erased or overdue person's data key is destroyed with it.
+    def write(self, person: str, standing_id: str, standing: Standing, *, at: datetime) -> None:
+        """Add a line to the register; an erased or overdue person's data key is destroyed."""
+        self.write_all([(person, standing_id, standing)], at=at)
 
-        Returns
-        -------
-        int
-            The number of the line.
-        """
+    def write_all(self, lines: Iterable[tuple[str, str, Standing]], *, at: datetime) -> None:
+        """Do :meth:`write` for several persons, all of them or none."""
         with self._writing() as database:
-            if standing in (Standing.ERASED, Standing.OVERDUE):
-                database.execute("DELETE FROM data_keys WHERE person = ?", (person,))
-            cursor = database.execute(
-                "INSERT INTO register (standing_id, person, standing, at) VALUES (?, ?, ?, ?)",
-                (standing_id, person, standing.value, at.astimezone(UTC).isoformat()),
-            )
-            number: int = cursor.lastrowid or 0
-            return number
+            for person, standing_id, standing in lines:
+                if standing in (Standing.ERASED, Standing.OVERDUE):
+                    database.execute("DELETE FROM data_keys WHERE person = ?", (person,))
+                database.execute(
+                    "INSERT INTO register (standing_id, person, standing, at) VALUES (?, ?, ?, ?)",
+                    (standing_id, person, standing.value, at.astimezone(UTC).isoformat()),
+                )
 
     def since(self, number: int) -> tuple[RegisterLine, ...]:
         """Return the lines after a number, oldest first: what a home has yet to apply."""

@@ -7,14 +7,24 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from api.home import Home
+from api.purge import purge
 from api.retention import FILES, retention_table
 from api.settings import Settings
+from api.standings import change_standing, find_person
+from revue.records import Actor
 from revue.schema import Base
+from revue.standings import Standing
 from tests.conftest import ROOT, DemoHome, rebond
+
+CLI = Actor("cli:test", None, None)
 
 LATER = """
 import os, sys
@@ -74,6 +84,47 @@ def test_s18_a_purge_killed_half_way_is_finished_by_the_next(
     assert left(production) == wanted
     assert wanted["signals"] == 0 and wanted["sealed_copies"]
     assert 0 < wanted["people"] == wanted["identities"] < started["people"]
+
+
+def rows(home: Home) -> Counter[str]:
+    with home.reading() as session:
+        names = set(Base.metadata.tables) - {"journal_entries", "marks"}
+        return Counter(
+            {name: session.scalar(text(f"SELECT count(*) FROM {name}")) or 0 for name in names}  # noqa: S608
+        )
+
+
+@pytest.mark.safeguard
+def test_s18_what_is_announced_is_what_is_then_done_row_for_row(production: Path) -> None:
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+    sums: Counter[str] = Counter()
+    restrict_somebody(Home(production, production / "keys", lambda: start))
+    for days in (100, 760):
+        home = Home(production, production / "keys", lambda day=days: start + timedelta(day))
+        before, keys = rows(home), set(home.person_keys.all())
+        announced = purge(home, by=CLI, progress=str, dry=True)
+        assert rows(home) == before and set(home.person_keys.all()) == keys
+        done = purge(home, by=CLI, progress=str)
+        assert announced == done
+        after = rows(home)
+        gone = Counter(done.deleted)
+        before["sealed_copies"] += gone["sealed"]
+        gone["signals"] += gone["sealed"]
+        for name in after.keys() - {"journal_heads"}:
+            assert before[name] - after[name] == gone[name], (days, name)
+        assert len(keys) - len(home.person_keys.all()) == gone["data_keys"]
+        sums.update(done.deleted)
+        home.close()
+    assert all(sums[name] for name in ("sealed", "histories", "people", "restricted", "data_keys"))
+    assert sums["identities"] and sums["situations"] and sums["model_files"]
+
+
+def restrict_somebody(home: Home) -> None:
+    with home.reading() as session:
+        person = home.store.people()[0]
+        known = find_person(home, session, person)
+    change_standing(home, known, Standing.RESTRICTED, by=CLI, act="restrict")
+    home.close()
 
 
 @pytest.mark.safeguard
