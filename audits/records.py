@@ -68,6 +68,7 @@ class GroupEstimate:
         Whether counts are withheld. In a group of fewer than k persons with or without the
         outcome, so are the estimates. Where a cell is below k, estimates are made of counts
         rounded to multiples of three, of that group and of all from which it could be had.
+        Where ``n`` or ``positives`` is withheld, they are in steps that stand for three rows.
     """
 
     value: str

@@ -31,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 _WHOLE = 0.01
 """The ends of intervals around shares of rounded cells: whole percents, outwards."""
 _STEPS = (0.01, 0.02, 0.05, 0.10, 0.20, 0.30)
-"""Roundings of the shares in a calibration curve."""
+"""Roundings of shares that must not tell how many they are shares of: three rows to a step."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,7 @@ def _labelled(result: AuditResult, population: Population) -> float:
     persons = len(np.unique(population.person[population.kind == len(CELLS)]))
     if not 0 < persons < K:
         return result.labelled_share
-    step = next((step for step in _STEPS if step * result.rows >= BASE), _STEPS[-1])
-    return _round(result.labelled_share, floor, step) or 0.0
+    return _round(result.labelled_share, floor, _step(result.rows)) or 0.0
 
 
 def _cells(grouping: Grouping, hidden: Bools) -> Ints:
@@ -216,13 +215,17 @@ def _finding(finding: Finding, grouping: Grouping, secrets: Secrets) -> Finding:
     # Rows with and without the outcome go with its persons; how many were listed does not.
     inside = secrets.n | secrets.positives
     margin = secrets.cells if finding.metric == "precision" else inside
+    steps = _steps(finding, secrets)
+    coarsest = float(steps[compared].max(initial=0.0))
     groups = tuple(
         _group(
             group,
             told.shares[g],
             told.apart[g],
             float(told.widths[g]),
-            mixed=finding.metric in COUNTED and bool(secrets.cells.any()),
+            step=float(steps[g]),
+            apart_step=coarsest,
+            mixed=coarsest > 0 or (finding.metric in COUNTED and bool(secrets.cells.any())),
             hide=(bool(secrets.n[g]), bool(inside[g]), bool(secrets.cells[g]), bool(margin[g])),
             untold=bool(untold[g]),
         )
@@ -231,7 +234,9 @@ def _finding(finding: Finding, grouping: Grouping, secrets: Secrets) -> Finding:
     if finding.gap is None or not secrets.cells[compared].any():
         return replace(finding, groups=groups)
     shares = [
-        one for one, some in zip(told.shares, compared, strict=True) if some and one is not None
+        _round(one, round, step) if step else one
+        for one, step, some in zip(told.shares, steps.tolist(), compared, strict=True)
+        if some and one is not None
     ]
     gap = round(max(shares) - min(shares), 6)
     low, high = (
@@ -244,10 +249,30 @@ def _finding(finding: Finding, grouping: Grouping, secrets: Secrets) -> Finding:
         finding,
         groups=groups,
         gap=gap,
-        gap_low=_outwards(low, floor, least=0),
-        gap_high=_outwards(high, ceil, least=0),
+        gap_low=_outwards(low, floor, coarsest or _WHOLE, least=0),
+        gap_high=_outwards(high, ceil, coarsest or _WHOLE, least=0),
         persons_needed=_about(finding.persons_needed),
     )
+
+
+def _steps(finding: Finding, secrets: Secrets) -> npt.NDArray[np.float64]:
+    """Give the step in which each group's share is told, shape (G,); 0 where it is told whole.
+
+    15/41 says 41, and beside a total what is left of it: where the persons of a group are
+    withheld, a share of theirs is told in steps of which each stands for three rows.
+    """
+    steps = np.zeros(len(finding.groups))
+    for g in np.flatnonzero(secrets.n | secrets.positives):
+        steps[g] = _WHOLE
+        if finding.metric in COUNTED:
+            columns = [CELLS.index(cell) for cell in COUNTED[finding.metric][1]]
+            steps[g] = _step(int(secrets.rounded[g, columns].sum()))
+    return steps
+
+
+def _step(rows: float) -> float:
+    """Give the finest step of which each stands for three of so many rows."""
+    return next((step for step in _STEPS if step * rows >= BASE), _STEPS[-1])
 
 
 def _as_found(finding: Finding) -> _Told:
@@ -316,6 +341,8 @@ def _group(
     apart: float | None,
     width: float,
     *,
+    step: float,
+    apart_step: float,
     mixed: bool,
     hide: tuple[bool, bool, bool, bool],
     untold: bool,
@@ -323,7 +350,8 @@ def _group(
     """Withhold counts, and an estimate or its last figures.
 
     ``share`` and ``apart`` are the estimate and the difference as they may be shown, ``width``
-    how much wider intervals around them are; ``mixed`` tells that some group is rounded.
+    how much wider intervals around them are; ``step`` is what the estimate is rounded to (0:
+    it is not), ``apart_step`` what the difference is; ``mixed`` tells that some group is rounded.
     """
     n, positives, numerator, denominator = hide
     counts = replace(
@@ -345,14 +373,14 @@ def _group(
             difference_high=None,
             shrunk=None,
         )
-    counts = replace(counts, shrunk=_round(group.shrunk, round))
+    counts = replace(counts, shrunk=_round(group.shrunk, round, step or _WHOLE))
     if mixed:
         reach = width * _reach(group.difference, group.difference_low, group.difference_high)
         counts = replace(
             counts,
-            difference=apart,
-            difference_low=_outwards(_plus(apart, -reach), floor, least=-1),
-            difference_high=_outwards(_plus(apart, reach), ceil, least=-1),
+            difference=_round(apart, round, apart_step) if apart_step else apart,
+            difference_low=_outwards(_plus(apart, -reach), floor, apart_step or _WHOLE, least=-1),
+            difference_high=_outwards(_plus(apart, reach), ceil, apart_step or _WHOLE, least=-1),
         )
     if not numerator:
         return counts
@@ -360,9 +388,9 @@ def _group(
     reach = width * _reach(group.estimate, group.low, group.high)
     return replace(
         counts,
-        estimate=share,
-        low=_outwards(share - reach, floor, least=least),
-        high=_outwards(share + reach, ceil, least=least),
+        estimate=_round(share, round, step) if step else share,
+        low=_outwards(share - reach, floor, step or _WHOLE, least=least),
+        high=_outwards(share + reach, ceil, step or _WHOLE, least=least),
     )
 
 
@@ -408,7 +436,7 @@ def _bin(one: CalibrationBin, *, hidden: bool, counts: bool) -> CalibrationBin:
     persons = one.persons or 0
     if hidden or persons < K:
         return CalibrationBin(None, None, None, None, None)
-    step = next((step for step in _STEPS if step * persons >= BASE), _STEPS[-1])
+    step = _step(persons)
     return CalibrationBin(
         _round(one.expected, round),
         _round(one.observed, round, step),
@@ -428,9 +456,11 @@ def _plus(value: float | None, moved: float) -> float | None:
     return None if value is None else value + moved
 
 
-def _outwards(value: float | None, to: Callable[[float], float], *, least: float) -> float | None:
-    """Move the end of an interval away from its estimate to a whole percent."""
-    end = _round(value, to)
+def _outwards(
+    value: float | None, to: Callable[[float], float], step: float, *, least: float
+) -> float | None:
+    """Move the end of an interval away from its estimate to a multiple of a step."""
+    end = _round(value, to, step)
     return None if end is None else min(1.0, max(least, end))
 
 

@@ -9,11 +9,19 @@ import pandas as pd
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from audits.engine import assess, audit_predictions
 from audits.records import AuditResult, GroupEstimate
-from audits.suppression import K, withheld
+from audits.suppression import BASE, K, withheld
 from tests.audits.tables import histories
+
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+
+
+def step_of(rows: int) -> float:
+    """The published step of a share of so many rows, where these are withheld."""
+    return next((step for step in STEPS if step * rows >= BASE), STEPS[-1])
 
 
 @st.composite
@@ -137,9 +145,141 @@ def _attack(
     for g, group in enumerate(groups):
         if group.estimate is None or group.numerator is not None:
             continue
-        assert group.estimate == pytest.approx(near[g] / of[g], abs=1e-6)
+        if group.positives is None or group.n is None:  # its step stands for three rows
+            step = step_of(of[g])
+            assert group.estimate / step == pytest.approx(round(group.estimate / step))
+            assert abs(group.estimate - near[g] / of[g]) <= step / 2 + 1e-6
+        else:
+            assert group.estimate == pytest.approx(near[g] / of[g], abs=1e-6)
         assert listed[g] in left[g]
         assert len(left[g]) > 1 or min(listed[g], of[g] - listed[g]) >= K
+
+
+def told_of(result: AuditResult) -> tuple[np.ndarray, np.ndarray]:
+    """Everything that is told of one table, as A x <= b about its cells and groups (4 a group).
+
+    Each person has one row. A share s told in steps of h of a / (a + c) is linear in a and c:
+    it lies within h / 2 of s, or within three rows where it was made of rounded cells.
+    """
+    first = [one for one in result.findings if one.attribute == "groupe"]
+    size = 4 * len(first[0].groups)
+    rows: list[tuple[np.ndarray, float]] = []
+
+    def between(what: np.ndarray, least: float, most: float) -> None:
+        rows.extend([(what, most), (-what, -least)])
+
+    def at(g: int, *cells: int) -> np.ndarray:
+        return np.isin(np.arange(size), [4 * g + cell for cell in cells]).astype(float)
+
+    between(np.ones(size), result.persons, result.persons)
+    positive = np.isin(np.arange(size) % 4, (0, 1)).astype(float)
+    if result.positives is not None:
+        between(positive, result.positives, result.positives)
+    cells = {
+        "recall": ((0,), (0, 1)),
+        "false_positive_rate": ((2,), (2, 3)),
+        "precision": ((0,), (0, 2)),
+        "selection_rate": ((0, 2), (0, 1, 2, 3)),
+    }
+    for finding in first:
+        if finding.metric not in cells:
+            continue
+        above, below = cells[finding.metric]
+        for g, group in enumerate(finding.groups):
+            if group.n is not None:
+                between(at(g, 0, 1, 2, 3), group.n, group.n)
+            if group.positives is not None:
+                between(at(g, 0, 1), group.positives, group.positives)
+            if group.denominator is not None:
+                between(at(g, *below), group.denominator, group.denominator)
+            if group.numerator is not None:
+                between(at(g, *above), group.numerator, group.numerator)
+            elif group.estimate is not None:
+                blurred = group.n is None or group.positives is None
+                # Of the finest step that the told share may be a multiple of.
+                fits = [
+                    h for h in STEPS if abs(group.estimate / h - round(group.estimate / h)) < 1e-6
+                ]
+                step = min(fits, default=0.0) if blurred else 0.0
+                for sign in (1, -1):
+                    edge = group.estimate + sign * (step / 2 + 1e-6)
+                    slack = float(BASE * (1 + len(above)))
+                    rows.append((sign * (at(g, *above) - edge * at(g, *below)), slack))
+    return np.array([row for row, _ in rows]), np.array([most for _, most in rows])
+
+
+@pytest.mark.safeguard
+@settings(max_examples=15, deadline=None)
+@example([(100, 100, 60, 100), (15, 26, 40, 50), (2, 2, 30, 30)])
+@example([(100, 100, 60, 100), (37, 4, 10, 80), (1, 2, 30, 30)])
+@given(st.lists(st.tuples(*[st.integers(0, 12) | st.integers(11, 90)] * 4), min_size=2, max_size=4))
+def test_s21_linear_programming_on_shares_finds_no_small_group(
+    cells: list[tuple[int, int, int, int]],
+) -> None:
+    """15/41 says 41, and from the total who is left: shares are margins too."""
+    assume(all(sum(counts) > 0 for counts in cells))
+    assume(sum(map(sum, cells)) >= 2 * K)
+    result = audited(cells)
+    inside, most = told_of(result)
+    truth = np.ravel(cells).astype(float)
+    assert (inside @ truth <= most + 1e-6).all()
+    for g, group in enumerate(_shown(result, "recall")):
+        for of in ((0, 1), (0, 1, 2, 3)):
+            number = sum(cells[g][cell] for cell in of)
+            told = group.positives if len(of) == 2 else group.n
+            if told is not None or number >= K or len(cells) == 1:
+                continue
+            target = np.isin(np.arange(len(truth)), [4 * g + cell for cell in of]).astype(float)
+            ends = [
+                sign * linprog(sign * target, A_ub=inside, b_ub=most, bounds=(0, None)).fun
+                for sign in (1, -1)
+            ]
+            assert ends[1] - ends[0] >= BASE - 1e-3, (g, of, ends)
+
+
+@pytest.mark.safeguard
+@settings(max_examples=25, deadline=None)
+@example((15, 26), (2, 2))
+@example((40, 1), (1, 9))
+@given(
+    st.tuples(st.integers(0, 90), st.integers(0, 90)),
+    st.tuples(st.integers(0, 5), st.integers(0, 5)),
+)
+def test_s21_no_share_is_a_fraction_that_says_of_how_many(
+    beside: tuple[int, int], few: tuple[int, int]
+) -> None:
+    """Two groups are withheld, and their sum is had from the total: 15/41 gives both away."""
+    assume(sum(beside) >= K and sum(few) > 0)
+    result = audited([(100, 100, 60, 100), (*beside, 40, 50), (*few, 30, 30)])
+    large, middle, small = _shown(result, "recall")
+    assert large.positives is not None and result.positives is not None
+    if small.positives is not None or middle.estimate is None:
+        return
+    both = result.positives - large.positives
+    possible = set()
+    for of in range(1, both + 1):
+        step = step_of(of)
+        stepped = abs(middle.estimate / step - round(middle.estimate / step)) < 1e-6
+        most = step / 2 + BASE / of if stepped else 0.0
+        if any(abs(found / of - middle.estimate) <= most + 1e-6 for found in range(of + 1)):
+            possible.add(of)
+    assert sum(beside) in possible
+    left = {both - of for of in possible}
+    assert max(left) - min(left) >= K, left
+
+
+@pytest.mark.safeguard
+def test_s21_a_ranking_of_a_group_says_not_how_many_there_are_to_rank() -> None:
+    """An area under the curve is a fraction of the pairs: of 41 and 90 persons, of 3690."""
+    rng = np.random.default_rng(3)
+    table = rows_of([(100, 100, 60, 100), (15, 26, 40, 50), (2, 2, 30, 30)])
+    table["score"] = table["probability"] = rng.random(len(table))
+    result = audit_predictions(table, attributes=["groupe"], replicates=10)
+    for metric in ("auc", "calibration"):
+        groups = _shown(result, metric)
+        assert [group.positives is None for group in groups] == [False, True, True]
+        for told in (groups[1].estimate, groups[0].difference, groups[1].difference):
+            assert told is None or told == round(told, 2)
 
 
 @pytest.mark.safeguard
