@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.settings import Settings, read_settings, write_settings
 from features.errors import RebondError
-from features.keys import EPOCH, MASTER, Keyring, create_keys, read_keys
-from features.sensitive import Kept, SensitiveStore
+from features.keys import EPOCH, MASTER, Keyring, SealBroken, create_keys, read_keys
+from features.sensitive import PURPOSE, Kept, SensitiveStore
 from features.staging import Staging
 from features.store import EventStore
 from revue import journal, schema
@@ -47,6 +47,9 @@ def system_clock() -> datetime:
     """Return the time now, in UTC."""
     return datetime.now(UTC)
 
+
+TOLD = "told.sealed"
+"""Beside a report: the counts behind it and behind those before, exact and sealed (S21)."""
 
 LOG_KEY = "journal.vkey"
 """The file of a home that holds the journal's public key."""
@@ -113,6 +116,27 @@ class Home:
     def report_folder(self, version: str) -> Path:
         """Return the folder of one version's audit."""
         return self.folder / "reports" / version
+
+    def read_told(self, version: str) -> bytes | None:
+        """Open what audits of one version told so far; None before the first, or of other keys.
+
+        Under the keys of another epoch no model is audited again, and models are trained anew.
+        """
+        sealed = self.report_folder(version) / TOLD
+        if not sealed.is_file():
+            return None
+        try:
+            return self.keys.unseal(PURPOSE, sealed.read_bytes())
+        except SealBroken:
+            return None
+
+    def write_told(self, version: str, plain: bytes) -> None:
+        """Seal what audits of one version told so far."""
+        sealed = self.report_folder(version) / TOLD
+        sealed.parent.mkdir(parents=True, exist_ok=True)
+        fresh = sealed.with_suffix(".new")
+        fresh.write_bytes(self.keys.seal(PURPOSE, plain))
+        fresh.replace(sealed)
 
     @cached_property
     def settings(self) -> Settings:

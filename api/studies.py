@@ -28,9 +28,11 @@ from api.gate import (
 from api.home import Home
 from api.human_side import human_side_of
 from api.reach import check_out_of_reach
-from audits.engine import audit_predictions
+from audits.engine import assess
 from audits.records import AuditResult
+from audits.releases import Telling, Told, counts_of, since_when, tell, to_withhold
 from audits.report.writing import report_hash, write_report
+from audits.secrecy import publish
 from audits.surroundings import Surroundings
 from features.engine import Engine, StoreEngine
 from features.errors import RebondError
@@ -202,13 +204,21 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
         **{name: attributes[name] for name in attributes.columns},
     )
     progress("resampling persons")
-    result = audit_predictions(
+    assessed = assess(
         # Somebody with an open or recent signal could not be listed: neither missed nor found.
         predictions[listing.eligible].reset_index(drop=True),
         attributes=protocol.audit.attributes,
         intersections=protocol.audit.intersections,
         tolerance=protocol.audit.tolerance,
         seed=SEED,
+    )
+    counts = counts_of(assessed)
+    own, others = _told_before(home, version, study.split.test_dates[0])
+    result = publish(
+        assessed.result,
+        assessed.population,
+        assessed.groupings,
+        without_numbers=to_withhold(counts, own, others),
     )
     surroundings = surroundings_of(
         home,
@@ -225,12 +235,18 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
     with home.transaction() as session:
         human = human_side_of(home, session, version, protocol)
     progress("writing the report")
+    context = describe_audit(table, protocol, listing, _measured(home, version))
+    now = Telling(result, replace(surroundings, human=human), context.capacity)
+    told, standing = tell(now, counts, own, others, on=home.today())
+    # Noted before it is told: the other way round, a crash between the two would cost a person.
+    home.write_told(version, told.as_bytes())
+    result, surroundings = told.last.result, told.last.around
     report = write_report(
         result,
-        describe_audit(table, protocol, listing, _measured(home, version)),
+        replace(context, capacity=told.last.capacity, limits=tuple(since_when(told, standing))),
         home.report_folder(version),
         written_on=home.today(),
-        surroundings=replace(surroundings, human=human),
+        surroundings=surroundings,
     )
     with home.transaction() as session:
         before = _state(home, session, version)
@@ -246,6 +262,17 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
             )
         ended = before in _VOTED and _state(home, session, version) is ModelState.PROPOSED
     return AuditOutcome(version, result, surroundings, report, ended)
+
+
+def _told_before(home: Home, version: str, tested_from: date) -> tuple[Told | None, list[Told]]:
+    """Read what was told of a model, and of others that are tested from the same day."""
+    of = {
+        folder.name: Told.of_bytes(plain)
+        for folder in sorted(home.report_folder(version).parent.glob("*"))
+        if (plain := home.read_told(folder.name)) is not None
+    }
+    own = of.pop(version, None)
+    return own, [told for told in of.values() if told.tested_from == tested_from]
 
 
 _VOTED = (ModelState.ONE_APPROVAL, ModelState.APPROVED)

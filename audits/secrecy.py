@@ -6,7 +6,7 @@ no count of fewer than k persons, and no share from which such a count could be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor
 
@@ -59,7 +59,11 @@ class Secrets:
 
 
 def publish(
-    result: AuditResult, population: Population, groupings: Sequence[Grouping]
+    result: AuditResult,
+    population: Population,
+    groupings: Sequence[Grouping],
+    *,
+    without_numbers: Collection[str] = (),
 ) -> AuditResult:
     """Withhold and round what could tell of fewer than k persons.
 
@@ -69,8 +73,12 @@ def publish(
         With every number.
     population, groupings
         Who it is about, and its attributes and intersections.
+    without_numbers
+        Attributes and intersections of which no group's persons are told, however many.
     """
-    kept = dict(zip((g.name for g in groupings), _secrets(population, groupings), strict=True))
+    barred = [one.name in without_numbers for one in groupings]
+    chosen = _secrets(population, groupings, barred)
+    kept = dict(zip((one.name for one in groupings), chosen, strict=True))
     of_grouping = {grouping.name: grouping for grouping in groupings}
     return replace(
         result,
@@ -85,7 +93,9 @@ def publish(
     )
 
 
-def _secrets(population: Population, groupings: Sequence[Grouping]) -> list[Secrets]:
+def _secrets(
+    population: Population, groupings: Sequence[Grouping], barred: Sequence[bool]
+) -> list[Secrets]:
     """Choose what is withheld, for all tables at once: one could give the other away."""
     made_of = _made_of(population, groupings)
     table = np.repeat(np.arange(len(groupings)), [len(one.values) for one in groupings])
@@ -96,16 +106,18 @@ def _secrets(population: Population, groupings: Sequence[Grouping]) -> list[Secr
 
     n, positives = counted(), counted("found", "missed")
     few = (n < K) | (np.minimum(positives, n - positives) < K)
-    unknown = np.concatenate([_unknown(population, one) for one in groupings])
+    not_known = np.concatenate([unknown(population, one) for one in groupings])
     small = few | (np.min([counted(cell) for cell in CELLS], axis=0) < K)
     changed, changed_positive = (
         np.concatenate([_changed(population, one, *cells) for one in groupings])
         for cells in ((), ("found", "missed"))
     )
-    few_unknown = (unknown > 0) & (unknown < K)
-    n_hidden = withheld(n, (n < K) | changed, made_of, table)
+    few_unknown = (not_known > 0) & (not_known < K)
+    in_any_case = np.array(barred)[table]
+    n_hidden = withheld(n, (n < K) | changed | in_any_case, made_of, table)
     # Persons without a known outcome are those not in the denominators.
-    positives_hidden = withheld(positives, few | changed_positive | few_unknown, made_of, table)
+    barred_positives = few | changed_positive | few_unknown | in_any_case
+    positives_hidden = withheld(positives, barred_positives, made_of, table)
     small |= n_hidden | positives_hidden
     if len(groupings) > 1:
         # All or none: exact groups of one table give the totals, and so which way the cells of
@@ -138,7 +150,7 @@ def _changed(population: Population, grouping: Grouping, *cells: str) -> Bools:
     return marked
 
 
-def _unknown(population: Population, grouping: Grouping) -> Ints:
+def unknown(population: Population, grouping: Grouping) -> Ints:
     """Count each group's persons with a row whose outcome is not known, shape (G,)."""
     members = np.unique(grouping.member[population.kind == len(CELLS)])
     return np.bincount(grouping.of_member[members], minlength=len(grouping.values))
@@ -234,7 +246,7 @@ def _finding(finding: Finding, grouping: Grouping, secrets: Secrets) -> Finding:
     if finding.gap is None or not secrets.cells[compared].any():
         return replace(finding, groups=groups)
     shares = [
-        _round(one, round, step) if step else one
+        (_round(one, round, step) or 0.0) if step else one
         for one, step, some in zip(told.shares, steps.tolist(), compared, strict=True)
         if some and one is not None
     ]
@@ -251,7 +263,7 @@ def _finding(finding: Finding, grouping: Grouping, secrets: Secrets) -> Finding:
         gap=gap,
         gap_low=_outwards(low, floor, coarsest or _WHOLE, least=0),
         gap_high=_outwards(high, ceil, coarsest or _WHOLE, least=0),
-        persons_needed=_about(finding.persons_needed),
+        persons_needed=about(finding.persons_needed),
     )
 
 
@@ -327,7 +339,7 @@ def _spread(share: npt.NDArray[np.float64], rows: Ints) -> npt.NDArray[np.float6
     return spread
 
 
-def _about(persons: int | None) -> int | None:
+def about(persons: int | None) -> int | None:
     """Round up to one digit."""
     if persons is None:
         return None

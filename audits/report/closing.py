@@ -142,8 +142,8 @@ def method(pen: Pen, result: AuditResult, context: AuditContext) -> doc.Section:
                 "de le retrouver. Les parts sont alors calculées sur des nombres arrondis à des "
                 f"multiples de {BASE}, celles de tous les attributs s'il y en a plusieurs ; leurs "
                 "intervalles se déplacent avec elles et s'élargissent au point entier. Les courbes "
-                "de calibration, et les parts d'un groupe dont l'effectif est tu, sont dites par pas, "
-                "plus larges là où il y a moins de personnes. "
+                "de calibration, et les parts d'un groupe dont l'effectif est tu, sont dites par "
+                "pas, plus larges là où il y a moins de personnes. "
                 "Les réponses sont données avant tout arrondi : un écart montré peut tomber "
                 "juste de l'autre côté de la tolérance.",
                 f"Any number of fewer than {K} persons is withheld, and so are those from which it "
