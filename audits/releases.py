@@ -226,8 +226,8 @@ def _section(name: str, language: Language) -> str:
 
 
 def _few_apart(now: Mapping[str, int], then: Mapping[str, int]) -> bool:
-    """Say whether subtracting tells of one to ten persons."""
-    return any(0 < abs(now[name] - then[name]) < K for name in now.keys() & then.keys())
+    """Say whether subtracting tells of one to ten persons; a group that is not there has none."""
+    return any(0 < abs(now.get(name, 0) - then.get(name, 0)) < K for name in now.keys() | then)
 
 
 def _who(counts: Mapping[str, int]) -> dict[str, int]:

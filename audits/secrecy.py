@@ -23,7 +23,7 @@ from audits.records import (
     TeamsLeftOut,
 )
 from audits.statistics import PSEUDO
-from audits.suppression import BASE, K, withheld
+from audits.suppression import BASE, K, differences, withheld
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -97,7 +97,7 @@ def _secrets(
     population: Population, groupings: Sequence[Grouping], barred: Sequence[bool]
 ) -> list[Secrets]:
     """Choose what is withheld, for all tables at once: one could give the other away."""
-    made_of = _made_of(population, groupings)
+    made_of, finest = _made_of(population, groupings)
     table = np.repeat(np.arange(len(groupings)), [len(one.values) for one in groupings])
     cuts = np.flatnonzero(np.diff(table)) + 1
 
@@ -114,15 +114,16 @@ def _secrets(
     )
     few_unknown = (not_known > 0) & (not_known < K)
     in_any_case = np.array(barred)[table]
-    n_hidden = withheld(n, (n < K) | changed | in_any_case, made_of, table)
+    few_in, few_either_way, few_somewhere = _between(population, made_of, finest)
+    n_hidden = withheld(n, (n < K) | changed | in_any_case, made_of, table, few_in)
     # Persons without a known outcome are those not in the denominators.
     barred_positives = few | changed_positive | few_unknown | in_any_case
-    positives_hidden = withheld(positives, barred_positives, made_of, table)
+    positives_hidden = withheld(positives, barred_positives, made_of, table, few_either_way)
     small |= n_hidden | positives_hidden
     if len(groupings) > 1:
         # All or none: exact groups of one table give the totals, and so which way the cells of
         # another were rounded. A table alone gives no total.
-        cells = np.full(len(n), small.any())
+        cells = np.full(len(n), small.any() or len(few_somewhere) > 0)
     else:
         cells = withheld(np.minimum(positives, n - positives), small, made_of, table)
     rows = np.vstack(
@@ -183,17 +184,44 @@ def _cells(grouping: Grouping, hidden: Bools) -> Ints:
     return cells
 
 
-def _made_of(population: Population, groupings: Sequence[Grouping]) -> npt.NDArray[np.float64]:
-    """Say which groups hold which finest cells: one value of every attribute, shape (C, F)."""
+def _made_of(
+    population: Population, groupings: Sequence[Grouping]
+) -> tuple[npt.NDArray[np.float64], Ints]:
+    """Say which groups hold which finest cells: one value of every attribute, shape (C, F).
+
+    Beside it, which finest cell each unit of the population is in.
+    """
     group = np.column_stack([one.group[population.units.row] for one in groupings])
-    finest = np.unique(group, axis=0)
-    return np.vstack(
+    finest, of_unit = np.unique(group, axis=0, return_inverse=True)
+    made_of = np.vstack(
         [
             finest[:, g] == value
             for g, one in enumerate(groupings)
             for value in range(len(one.values))
         ]
     ).astype(np.float64)
+    return made_of, of_unit.ravel()
+
+
+def _between(
+    population: Population, made_of: npt.NDArray[np.float64], finest: Ints
+) -> tuple[npt.NDArray[np.float64], ...]:
+    """Find what groups leave of one another, shape (B, F) each.
+
+    First where few persons are left; then also where few of them have the outcome, or few have
+    not; last where few are in any of the four cells.
+    """
+    units = population.units
+    cells = units.cells > 0
+    positive = cells[:, :2].any(axis=1)
+    counted = np.column_stack([np.ones(len(cells)), positive, ~positive, cells]).astype(float)
+    persons = np.zeros((made_of.shape[1], counted.shape[1]))
+    np.add.at(persons, finest, counted)
+
+    def few(left: npt.NDArray[np.float64]) -> Bools:
+        return np.asarray((left < K).any(axis=1))
+
+    return tuple(differences(made_of, persons[:, :some], few) for some in (1, 3, len(persons.T)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ feasibility interval of a withheld cell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +24,12 @@ BASE = 3
 """To multiples of this the cells beside a small one are rounded (Statistics New Zealand's base)."""
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 _ROUNDING = 1e-6
 """Relative size below which a difference is rounding."""
+
+_NO_TABLE = -1
 
 _TRIED = 24
 """Candidates for a further count that are looked at; the smallest ones."""
@@ -36,6 +40,7 @@ def withheld(
     small: npt.NDArray[np.bool_],
     made_of: npt.NDArray[np.float64],
     table: npt.NDArray[np.int64],
+    between: npt.NDArray[np.float64] | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Choose the counts to withhold.
 
@@ -55,14 +60,22 @@ def withheld(
         (C, F) 1 where a group contains a finest cell (one value of every attribute).
     table
         (C,) which table, that is which attribute or intersection, a group belongs to.
+    between
+        (B, F) what is in no table and may not be computed back either: small differences of
+        groups of two tables (:func:`differences`).
 
     Returns
     -------
     numpy.ndarray
         (C,) true where the count must not be shown.
     """
+    shown_at_most = len(counts)
+    if between is not None and len(between):
+        more = len(between)
+        counts, small = np.append(counts, np.zeros(more, int)), np.append(small, [True] * more)
+        made_of, table = np.vstack([made_of, between]), np.append(table, [_NO_TABLE] * more)
     hidden = _beyond_algebra(counts, small, made_of, table)
-    narrow = small.copy()
+    narrow = small & (table != _NO_TABLE)
     while (narrow := _narrow(counts, narrow, hidden, made_of, table)).any():
         one = int(np.flatnonzero(narrow)[0])
         near = np.flatnonzero(
@@ -75,7 +88,41 @@ def withheld(
         order = np.lexsort((counts[near], table[near] != table[one]))
         hidden[near[order[0]]] = True
         hidden = _beyond_algebra(counts, hidden, made_of, table)
-    return hidden
+    return hidden[:shown_at_most]
+
+
+def differences(made_of: Floats, persons: Floats, few: Callable[[Floats], Bools]) -> Floats:
+    """Find the small sets that lie between two groups, or between a group and all but another.
+
+    Where everybody of one group is in another, the difference of their numbers is that of those
+    who are not in the first: two filters whose difference is a person.
+
+    Parameters
+    ----------
+    made_of
+        (C, F) 1 where a group contains a finest cell that anybody is in.
+    persons
+        (F, P) persons in each finest cell, then what else is counted of it.
+    few
+        Says of such numbers, shape (N, P), which are too small, shape (N,).
+
+    Returns
+    -------
+    numpy.ndarray
+        (B, F) the small sets that are no group themselves.
+    """
+    sides = np.vstack([made_of, 1 - made_of])
+    numbers = sides @ persons
+    within = (sides * persons[:, 0]) @ sides.T == numbers[:, 0]
+    outer, inner = np.nonzero(within & (numbers[:, :1] > numbers[:, 0]))
+    small = few(numbers[outer] - numbers[inner])
+    groups = {side.tobytes() for side in sides}
+    found = {
+        left.tobytes(): left
+        for a, b in zip(outer[small], inner[small], strict=True)
+        if (left := sides[a] - sides[b]).tobytes() not in groups
+    }
+    return np.array(list(found.values())).reshape(len(found), made_of.shape[1])
 
 
 def _narrow(
@@ -125,9 +172,14 @@ def _beyond_algebra(
         open_tables = [
             name
             for name in np.unique(table[hidden])
-            if recoverable[table == name].any() or counts[hidden & (table == name)].sum() < K
+            if recoverable[table == name].any()
+            or (name != _NO_TABLE and counts[hidden & (table == name)].sum() < K)
         ]
-        candidates = [np.flatnonzero((table == name) & ~hidden) for name in open_tables]
+        crossing = made_of @ made_of[recoverable & (table == _NO_TABLE)].sum(axis=0) > 0
+        candidates = [
+            np.flatnonzero(~hidden & (crossing if name == _NO_TABLE else table == name))
+            for name in open_tables
+        ]
         further = next((some for some in candidates if len(some)), None)
         if further is not None:
             tried = further[np.argsort(counts[further], kind="stable")][:_TRIED]

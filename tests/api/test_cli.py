@@ -345,7 +345,8 @@ def test_a_kind_of_fact_that_came_up_after_the_training_is_named(
     assert scored.out["other_codes"] == ["rdv//honore//visio"]  # nothing looks at chess clubs
 
 
-def test_an_audit_after_a_later_import_keeps_to_the_models_own_test(
+@pytest.mark.safeguard
+def test_s21_an_audit_after_a_later_import_keeps_to_the_models_own_test_and_tells_nobody(
     demo_home: DemoHome, tmp_path: Path
 ) -> None:
     """One more person, entered long before everybody else, moves nothing that was trained on."""
@@ -365,7 +366,15 @@ def test_an_audit_after_a_later_import_keeps_to_the_models_own_test(
     again = rebond("audit", version, home=home)
     assert again.status in (0, 3, 4), again.err
     assert again.out["positives"] == before["positives"]
-    assert again.out["persons"] == before["persons"] + 1
+    # She is in the audit; that she is, two reports do not say when subtracted (S21).
+    assert again.out["persons"] == before["persons"]
+    assert again.out["findings"] == before["findings"]
+    after = json.loads((home / "reports" / version / "audit.json").read_text(encoding="utf-8"))
+    assert after["surroundings"] == before["surroundings"]
+    assert after["context"]["capacity"] == before["context"]["capacity"]
+    assert "Ensemble" in after["context"]["limits"][0]["fr"]
+    sealed = (home / "reports" / version / "told.sealed").read_bytes()
+    assert b"counts" not in sealed
 
 
 @pytest.mark.safeguard

@@ -200,6 +200,14 @@ def test_s21_who_came_and_left_again_is_not_found_by_the_first_and_the_third_aud
 
 
 @pytest.mark.safeguard
+def test_s21_the_first_of_a_new_group_does_not_show_by_what_is_withheld_for_her() -> None:
+    before, _ = audited(BASE_CELLS)
+    after, standing = audited([*BASE_CELLS, (0, 1, 0, 0)], before, on=DAYS[1])
+    assert figures(after.last.result) == figures(before.last.result)
+    assert standing == {EVERYBODY, "groupe", "autre"}
+
+
+@pytest.mark.safeguard
 def test_s21_another_model_does_not_tell_who_came_since_the_first_was_audited() -> None:
     first, _ = audited(BASE_CELLS)
     other, _ = audited(more(BASE_CELLS, (2, 1, 1)), None, [first], on=DAYS[1])

@@ -269,6 +269,48 @@ def test_s21_no_share_is_a_fraction_that_says_of_how_many(
 
 
 @pytest.mark.safeguard
+@settings(max_examples=10, deadline=None)
+@example(1, 0)
+@given(st.integers(1, K - 1), st.integers(0, 3))
+def test_s21_two_filters_that_a_few_persons_lie_between_are_not_subtracted(
+    many: int, cell: int
+) -> None:
+    """Everybody of "autre" is in "oui": 301 less 300 is a person, 163 less 163 her outcome."""
+    cells = ((1, True), (1, False), (0, True), (0, False))
+    people = [
+        (who, langue, *cells[at])
+        for who, langue, numbers in (
+            ("oui", "autre", (80, 70, 60, 90)),
+            ("oui", "fr", [many * (number == cell) for number in range(4)]),
+            ("non", "fr", (120, 130, 140, 110)),
+        )
+        for at, number in enumerate(numbers)
+        for _ in range(number)
+    ]
+    table = pd.DataFrame(people, columns=["interprete", "langue", "label", "selected"])
+    table["person"] = [f"p{row}" for row in range(len(table))]
+    result = audit_predictions(table, attributes=["interprete", "langue"], replicates=10)
+    # Who lives here knows which of the four crossings are empty: three cells are left.
+    of = {"oui": (1, 1, 0), "non": (0, 0, 1), "autre": (1, 0, 0), "fr": (0, 1, 1)}
+    for counted, number in (("n", result.persons), ("positives", result.positives)):
+        rows, known = [np.ones(3)], [number]
+        for finding in result.findings:
+            for group in finding.groups if finding.metric == "recall" else ():
+                assert group.numerator is None
+                if getattr(group, counted) is not None:
+                    rows.append(np.array(of[group.value], float))
+                    known.append(getattr(group, counted))
+        between = [
+            sign
+            * linprog(
+                sign * np.array([0, 1, 0]), A_eq=np.array(rows), b_eq=known, bounds=(0, None)
+            ).fun
+            for sign in (1, -1)
+        ]
+        assert between[1] - between[0] >= K
+
+
+@pytest.mark.safeguard
 def test_s21_a_ranking_of_a_group_says_not_how_many_there_are_to_rank() -> None:
     """An area under the curve is a fraction of the pairs: of 41 and 90 persons, of 3690."""
     rng = np.random.default_rng(3)
