@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from api.families import family_name
 from api.measured import Line, Measured
 from api.web.speech import Speech
-from audits.suppression import K
+from audits.suppression import K, withheld
 from features.phrases import Language
 
 HUNDRED = 100
@@ -130,9 +131,20 @@ def _review_date(one: dict[str, Any]) -> ReviewDate:
         day=date.fromisoformat(one["as_of"]),
         listed=one["listed"],
         known=one["labelled"],
-        useful=_share(one["precision"] if one["labelled"] >= K else None),
+        useful=_share(one["precision"] if _may_be_told(one) else None),
+        # Of how many is not said: nothing on the page makes a number of it.
         found=_share(one["recall"] if one["eligible_positives"] >= K else None),
     )
+
+
+def _may_be_told(one: dict[str, Any]) -> bool:
+    """Say whether the share with the outcome, beside how many are known, counts no few."""
+    known, share = one["labelled"], one["precision"]
+    if not known or share is None:
+        return False
+    numbers = np.array([round(share * known), known - round(share * known)])
+    hidden = withheld(numbers, numbers < K, np.eye(2), np.zeros(2, np.int64))
+    return not hidden.any()
 
 
 def _remarks(measured: Measured, bags: int, speech: Speech) -> Iterator[Remark]:

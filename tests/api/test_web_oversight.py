@@ -298,6 +298,17 @@ def test_every_remark_on_a_model_is_a_plain_sentence():
         assert_plain(remark.sentence)
 
 
+@pytest.mark.safeguard
+@pytest.mark.parametrize(("precision", "shown"), [(0.1, None), (0.5, 50), (0.9, None)])
+def test_s21_a_share_beside_the_number_it_is_of_counts_no_few(precision, shown):
+    """Of 40 whose outcome is known a tenth are 4 persons, and nine tenths leave 4."""
+    lines = measured()
+    (one, *_) = lines[0]["dates"]
+    own = lines[0] | {"dates": [one | {"labelled": 40, "precision": precision}]}
+    (told,) = worth_of(Measured(own, lines[2], lines[3]), 8).dates
+    assert (told.known, told.useful.per_100) == (40, shown)
+
+
 def scorecard_table():
     table = model_table()
     few = replace(
