@@ -236,7 +236,7 @@ SAFEGUARDS = (
         "Aucun effectif de moins de 11 personnes, ni ce qui permettrait de le recalculer, dans "
         "aucun tableau montré ou écrit.",
         "Programmation linéaire sur les marges ; différences par filtre et par date.",
-        ("audits.suppression", "audits.secrecy", "api.quality"),
+        ("audits.suppression", "audits.secrecy", "audits.releases", "api.quality"),
     ),
     Safeguard(
         22,

@@ -8,16 +8,18 @@ would say of what group they are and what became of them.
 together and by attribute) are told anew where every count behind them, whether shown or withheld,
 is as it was in each earlier telling or at least k away from it, and one of them moved. Else the
 whole section stands as last told, so that not even which count moved is said. Of another model
-tested from the same day, only who is in a group and with which outcome is compared, for its lists
-are other lists; a model without figures of its own to stand is told without the numbers of that
-attribute, and its shares in steps (:func:`audits.secrecy.publish`).
+tested from the same day, only how many persons a group has is compared: the rest is about other
+lists, and about those whom these left to be listed. A model without figures of its own to stand is
+told without the numbers of that attribute, and its shares in steps
+(:func:`audits.secrecy.publish`).
 
 **Cost.** In a small service the figures of one model are months old. The answers are never:
 verdicts come from the exact data of the day, and the report says since when figures stand.
 
 **Not covered.** That an answer changes tells that something moved. Persons are counted, not
 compared: of who came and who left at once, only the difference is seen; and a person may add as
-many rows as there are new review dates. Models tested from different days are different questions.
+many rows as there are new review dates. Of two models, an outcome that was corrected between their
+audits moves their shares; models tested from different days are different questions.
 
 References
 ----------
@@ -49,8 +51,8 @@ from features.phrases import Language
 EVERYBODY, DECISIONS = "", "decisions"
 """Sections besides those called like an attribute, and ``decisions of`` one."""
 
-WHO = ("persons", "with", "without", "unknown")
-"""The counts that another model's audit has too: persons, by whether their outcome is known."""
+WHO = "persons"
+"""What another model's audit counts too: how many are in a group, whatever its lists."""
 
 Counts = dict[str, dict[str, int]]
 """By section, then by what is counted."""
@@ -231,7 +233,7 @@ def _few_apart(now: Mapping[str, int], then: Mapping[str, int]) -> bool:
 
 
 def _who(counts: Mapping[str, int]) -> dict[str, int]:
-    return {name: n for name, n in counts.items() if name.split(" ", 1)[0] in WHO}
+    return {name: n for name, n in counts.items() if name.split(" ", 1)[0] == WHO}
 
 
 def _tellings(told: Told, section: str) -> Iterator[dict[str, int]]:
