@@ -62,7 +62,7 @@ class NothingTrained(RebondError):
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """An audit, what is told around it, and where its report was written.
+    """An audit, what is told around it but how people decided, and where its report was written.
 
     ``approvals_ended`` says that approvals of an earlier audit of this model count no more.
     """
@@ -240,13 +240,13 @@ def audit_model(home: Home, version: str | None, *, by: Actor, progress: Progres
     told, standing = tell(now, counts, own, others, on=home.today())
     # Noted before it is told: the other way round, a crash between the two would cost a person.
     home.write_told(version, told.as_bytes())
-    result, surroundings = told.last.result, told.last.around
+    result, surroundings = told.last.result, replace(told.last.around, human=None)
     report = write_report(
         result,
         replace(context, capacity=told.last.capacity, limits=tuple(since_when(told, standing))),
         home.report_folder(version),
         written_on=home.today(),
-        surroundings=surroundings,
+        surroundings=told.last.around,
     )
     with home.transaction() as session:
         before = _state(home, session, version)
