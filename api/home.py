@@ -27,7 +27,14 @@ from features.staging import Staging
 from features.store import EventStore
 from revue import journal, schema
 from revue.checkpoints import Checkpoints, LogKey
-from revue.database import PATIENCE, create_database, open_database, open_readers, read_mark
+from revue.database import (
+    PATIENCE,
+    create_database,
+    open_database,
+    open_readers,
+    read_mark,
+    set_mark,
+)
 from revue.standings import FILE as PERSONS_FILE
 from revue.standings import PersonKeys
 
@@ -39,7 +46,7 @@ IMPORT = "import"
 """The act under which the journal holds imports."""
 ROTATE = "rotate_keys"
 
-EPOCH_MARK, FORMER_MODELS = "epoch", "former_models"
+EPOCH_MARK, FORMER_MODELS, PRODUCTION_MARK = "epoch", "former_models", "production"
 """Marks: the epoch of the keys that named everybody; the last model trained under former keys."""
 
 
@@ -61,6 +68,10 @@ class NoHome(RebondError):
 
 class OtherEpoch(RebondError):
     """The keys in use are of another epoch than the home."""
+
+
+class NoLongerProduction(RebondError):
+    """The settings of a home that was in production say that it is not."""
 
 
 class HomeExists(RebondError):
@@ -274,6 +285,27 @@ class Home:
             The keys in use are of another epoch.
         """
         _check_same_epoch(self.keys.epoch, read_mark(self.database, EPOCH_MARK))
+
+    def hold_production(self) -> None:
+        """Keep a home in production once it was: its file of settings alone takes it back for none.
+
+        Without it, one edited word would let votes count that no member signed, and train and
+        score without a signed assessment, on real histories (S10, S31).
+
+        Raises
+        ------
+        NoLongerProduction
+            It was opened in production before, and its settings say otherwise.
+        """
+        held = read_mark(self.database, PRODUCTION_MARK) is not None
+        if held and not self.settings.production:
+            raise NoLongerProduction(
+                "this home is in production and settings.toml says that it is not: set "
+                "production = true again; for trials make another home with `rebond init`."
+            )
+        if self.settings.production and not held:
+            with self.transaction() as session:
+                set_mark(session, PRODUCTION_MARK, 1, now=self.now())
 
     def was_committed(self, sealed: str) -> bool:
         """Say whether an act on files was committed, by the SHA-256 of the plan it sealed.

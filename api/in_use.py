@@ -20,9 +20,11 @@ from api.retention import RetentionRow, retention_table
 from api.settings import Settings
 from audits.report.writing import FINDINGS
 from features.catalogue import Feature, catalogue
+from features.errors import RebondError
 from features.protocol import Protocol
 from modeles.table import ModelTable
 from revue import committee, wordings
+from revue.database import undeclared
 from revue.records import ModelRow, ModelState
 
 VERDICTS = {
@@ -42,6 +44,10 @@ class ModelInUse:
     table: ModelTable
     measured: Measured | None
     audit: dict[str, Any] | None
+
+
+class NotDeclared(RebondError):
+    """The database holds what nobody declared, so that no register would tell of it."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,19 @@ def in_use(home: Home, version: str | None = None) -> InUse:
     ------
     features.store.EmptyStore
         Nothing was imported yet.
+    NotDeclared
+        The database holds a table or column that was never declared (S27).
     revue.committee.NoSuchModel, modeles.table.UnreadableTable
         No such model.
     """
     protocol = home.store.protocol()
     with home.transaction() as session:
+        unknown = undeclared(session)
+        if unknown:
+            raise NotDeclared(
+                f"{home.database.name} holds what no register tells of: {', '.join(unknown)}. "
+                "Find out who put it there and what it holds, then take it out."
+            )
         mended = wordings.current(session, home.keys.verify)
         model = _model(home, session, version)
     return InUse(

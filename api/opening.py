@@ -37,6 +37,8 @@ def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> H
         A rotation of the keys has to be finished first.
     api.home.OtherEpoch
         The keys in use are not those that named everybody here.
+    api.home.NoLongerProduction
+        It was in production, and its settings say that it is not.
     features.keys.KeysUnreadable, features.keys.NotOwnKeys
         A production home starts with its own keys or not at all.
     features.staging.ImportRunning
@@ -53,6 +55,7 @@ def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> H
     if (folder / FOLDER).exists():
         recover(folder, home.was_committed)
     home.check_unmoved()
+    home.hold_production()
     catch_up(home)
     return home
 

@@ -14,6 +14,7 @@ from api.retention import retention_table
 from api.settings import Settings
 from features.catalogue import catalogue
 from features.errors import RebondError
+from features.intake.identifiers import words
 from features.protocol import Protocol
 from features.tables import (
     EVENTS,
@@ -43,11 +44,11 @@ def check_legal(protocol: Protocol) -> None:
     Raises
     ------
     LegalBasisMissing
-        Either is empty.
+        Either is empty, or holds nothing that is read: blanks, signs that are not shown.
     """
     legal = protocol.legal
     for name, value in (("controller", legal.controller), ("basis", legal.basis)):
-        if not value.strip():
+        if not words(value):
             raise LegalBasisMissing(
                 f"[legal] {name} is empty in the protocol; a production home needs it filled in."
             )

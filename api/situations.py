@@ -52,8 +52,19 @@ class SignalsExpired(RebondError):
     """Signals of so old a date could not be shown to anybody."""
 
 
+class InputsTooOld(RebondError):
+    """The newest extract ends too long before the review date."""
+
+
 class NobodyKnown(RebondError):
     """The person has no stay in the store."""
+
+
+INPUTS_HOLD = timedelta(days=7)
+"""How long before a review date an extract may have ended: one weekly import (ours; S19).
+
+Silence is what the features measure; days that were never read would count as silence.
+"""
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ def score_situations(
     ------
     revue.committee.NotPromoted, revue.committee.PromotionMismatch
         The gate is not open: no two approvals, or something was swapped since.
-    LaterThanToday, NoReviewDate, AlreadyScored
+    LaterThanToday, NoReviewDate, InputsTooOld, AlreadyScored, SignalsExpired
         The date cannot be scored.
     """
     check_assessment(home)
@@ -210,7 +221,18 @@ def _review_date(home: Home, protocol: Protocol, as_of: date | None) -> date:
     dates = review_dates(protocol.cadence, protocol.cadence.start, last)
     if not dates:
         raise NoReviewDate(f"no review date of the protocol lies before {last}.")
+    _check_inputs(dates[-1], home.store.extracted_on)
     return dates[-1]
+
+
+def _check_inputs(day: date, extracted_on: date | None) -> None:
+    """Refuse to read, from an extract that ended long ago, that nothing happened since (S19)."""
+    if extracted_on is not None and day - extracted_on > INPUTS_HOLD:
+        raise InputsTooOld(
+            f"the newest extract is of {extracted_on}, and on {day} that would tell of everybody "
+            f"that nothing happened for {(day - extracted_on).days} days: import an extract of at "
+            f"most {INPUTS_HOLD.days} days before, or give an earlier --as-of."
+        )
 
 
 def _check_fresh(home: Home, session: Session, day: date) -> None:

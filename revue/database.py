@@ -29,7 +29,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session, sessionmaker
 
 from features.errors import RebondError
@@ -38,6 +38,7 @@ from revue.retention import Today, hide_overdue
 from revue.stops import Stops
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
+_VERSION_TABLE = "alembic_version"
 PATIENCE = 10
 """Seconds that a transaction waits for its turn."""
 
@@ -198,6 +199,20 @@ def read_mark(path: Path, name: str) -> int | None:
         query = "SELECT value FROM marks WHERE name = ?"
         row: tuple[int] | None = database.execute(query, (name,)).fetchone()
     return None if row is None else row[0]
+
+
+def undeclared(session: Session) -> tuple[str, ...]:
+    """Return the tables and columns that are in the database and not in the schema."""
+    inspector = inspect(session.connection())
+    declared = schema.Base.metadata.tables
+    found = []
+    for name in inspector.get_table_names():
+        columns = [column["name"] for column in inspector.get_columns(name)]
+        if name in declared:
+            found += [f"{name}.{one}" for one in columns if one not in declared[name].columns]
+        elif name != _VERSION_TABLE:
+            found.append(name)
+    return tuple(found)
 
 
 def set_mark(session: Session, name: str, value: int, *, now: datetime) -> None:

@@ -28,7 +28,14 @@ from features.codes import (
     family_among,
 )
 from features.contract import FAULTY_ROWS, judge
-from features.intake.identifiers import CANDIDATE, Names, identifier_in
+from features.intake.identifiers import (
+    CANDIDATE,
+    E_MAIL,
+    TELEPHONE,
+    Names,
+    identifier_in,
+    identifiers_in,
+)
 from features.intake.minors import below_age, born_too_late, tells_age, tells_birth, tells_minor
 from features.intake.reading import (
     ImportRefused,
@@ -191,9 +198,9 @@ def read_folder(
             raise NoPersons("persons has a header but no rows below it: write one row per stay.")
         for file in (persons, events, sensitive):
             _refuse_identifiers(database, file)
-        _refuse_names(database, (persons, events, sensitive))
+        _refuse_names(database, (persons, events, sensitive), protocol_file.name, protocol_text)
         extracted_on = _extracted_on(folder, _newest(database))
-        _refuse_minors(database, sensitive, identities, extracted_on)
+        _refuse_minors(database, sensitive, identities, events, extracted_on)
 
         intake = _Intake(database, pd.Timestamp(extracted_on) + timedelta(days=1))
         stays = intake.kept(persons, None)
@@ -296,27 +303,37 @@ def _refuse_identifiers(database: duckdb.DuckDBPyConnection, file: Loaded) -> No
 def _refuse_identifiers_written(name: str, text: str) -> None:
     """Refuse an identifier in a protocol, which is stored word for word, comments and all.
 
-    Who answers for the processing may say how to be reached, in ``[legal]``.
+    Who answers for the processing may say how to be reached, in ``[legal]``: by e-mail and by
+    telephone.
     """
-    section, found = "", list[tuple[int, str]]()
+    section = ""
     for number, line in enumerate(text.splitlines(), start=1):
         section = line.strip() if line.lstrip().startswith("[") else section
-        kind = None if section.startswith("[legal]") else identifier_in(line)
-        if kind is not None:
-            found.append((number, kind))
-    if found:
-        number, kind = found[0]
-        raise IdentifierFound(
-            f"{name}: what tells who somebody is stands in line {number} ({kind}). Take it out of "
-            "the protocol and import again."
-        )
+        reached = {E_MAIL, TELEPHONE} if section.startswith("[legal]") else set()
+        for kind in identifiers_in(line):
+            if kind not in reached:
+                raise IdentifierFound(
+                    f"{name}: what tells who somebody is stands in line {number} ({kind}). Take "
+                    "it out of the protocol and import again."
+                )
 
 
-def _refuse_names(database: duckdb.DuckDBPyConnection, files: Iterable[Loaded]) -> None:
-    """Refuse a display name found in any value but ``person_id``, in any order."""
+def _refuse_names(
+    database: duckdb.DuckDBPyConnection, files: Iterable[Loaded], name: str, protocol: str
+) -> None:
+    """Refuse a display name found in any value but ``person_id``, in any order.
+
+    In the protocol a name of one word is taken for the word.
+    """
     names = Names(_distinct(database, "identities", "display_name"))
     if not names:
         return
+    for number, line in enumerate(protocol.splitlines(), start=1):
+        if names.stand_in(line, login=True):
+            raise IdentifierFound(
+                f"{name}: a display name of identities stands in line {number}. Take it out of "
+                "the protocol and import again."
+            )
     for file in files:
         table, found = file.contract.name, list[tuple[int, str]]()
         for column, said in file.texts.items():
@@ -391,7 +408,11 @@ def _first_family(
 
 
 def _refuse_minors(
-    database: duckdb.DuckDBPyConnection, sensitive: Loaded, identities: Loaded, day: date
+    database: duckdb.DuckDBPyConnection,
+    sensitive: Loaded,
+    identities: Loaded,
+    events: Loaded,
+    day: date,
 ) -> None:
     """Refuse who is called a minor, or whose age or birth is surely one's on ``day``."""
     found: list[tuple[int, str]] = []
@@ -409,12 +430,36 @@ def _refuse_minors(
             told = [value for value in values if _is_minor(column, value, day)]
             rows = _found(database, "identities", column, told) if told else []
             found += [(row, column) for (row,) in rows]
+    if not found:
+        name, found = events.name, _ages_in_events(database, day)
     if found:
         raise MinorsFound(
             f"{name}: somebody below eighteen on {day} stands in {first_rows(sorted(found))}. "
             "Nothing here is made for minors: take these persons out of every file and import "
             "again."
         )
+
+
+def _ages_in_events(database: duckdb.DuckDBPyConnection, day: date) -> list[tuple[int, str]]:
+    """Return where an event tells of a minor: ``age//16``, or ``age`` with a number."""
+    codes = [
+        code
+        for code in _distinct(database, "events", "code")
+        if tells_age(code) or tells_birth(code)
+    ]
+    if not codes:
+        return []
+    split = {code: [part.strip() for part in code.rpartition("//")[::2]] for code in codes}
+    told = [code for code, (said, value) in split.items() if _is_minor(said, value, day)]
+    found = [(row, "code") for (row,) in _found(database, "events", "code", told)]
+    query = (
+        "SELECT row, code, numeric_value FROM events WHERE numeric_value IS NOT NULL "
+        "AND code IN (SELECT unnest($codes)) ORDER BY row"
+    )
+    for row, code, number in database.execute(query, {"codes": codes}).fetchall():
+        if _is_minor(code, f"{number:.10g}", day):
+            found.append((row, "numeric_value"))
+    return found
 
 
 def _is_minor(said: str, value: str, day: date) -> bool:

@@ -15,16 +15,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import compress
 
 _APART = "[^0-9A-Za-z]*"
 _DIGIT = f"{_APART}[0-9]"
-_PHONE_DIGITS = f"((^|[^0-9])0{_APART}|33{_APART}(0{_APART})?)[1-9]({_DIGIT}){{8}}([^0-9]|$)"
+_PHONE_DIGITS = (
+    f"((^|[^0-9])0{_APART}|33{_APART}(0{_APART})?)[1-9]({_DIGIT}){{8}}([^0-9]|$)"
+    f"|[+]{_APART}[1-9]({_DIGIT}){{8}}"
+)
 _NIR_DIGITS = (
     f"(^|[^0-9])[1278]({_DIGIT}){{5}}{_APART}[0-9ABab]({_DIGIT}){{6}}(({_DIGIT}){{2}})?([^0-9]|$)"
 )
 _IBAN_SIGNS = f"(^|[^0-9A-Za-z])[A-Za-z]{{2,}}{_APART}[0-9]{_DIGIT}({_APART}[A-Za-z0-9]){{11}}"
-_AT = r"(@|[(\[]\s*[Aa][Tt]\s*[)\]])"
+_AT = (
+    r"(@|[(\[{]\s*(@|[Aa][Tt]|[Aa][Rr][Oo][Bb][Aa][Ss][Ee])\s*[)\]}]|&#64;|%40"
+    r"|\s[Aa][Rr][Oo][Bb][Aa][Ss][Ee]\s)"
+)
 
 CANDIDATE = rf"{_AT}|[^\x00-\x7F]|{_PHONE_DIGITS}|{_NIR_DIGITS}|{_IBAN_SIGNS}"
 """What may hold an identifier, for the data engine (RE2); it misses none and is quick.
@@ -40,23 +47,37 @@ _UUID = re.compile(
 _SEP = "[ .,]?"
 _ALONE = r"(?<![0-9A-Za-z])(?<![0-9][.,])"
 _END = "(?![0-9A-Za-z])"
-_EMAIL = re.compile(rf"[\w.%+\"'-]+\s*{_AT}\s*[\w-]+(\.[\w-]+)*\s?\.[^\W\d_]{{2,}}")
+_DOT = r"(\s?\.|\s\.\s|\s*[(\[{]\s*(\.|dot|point)\s*[)\]}]\s*|\s(dot|point)\s)"
+_EMAIL = re.compile(rf"[^\s@]\s*{_AT}\s*[\w-]+({_DOT}[\w-]+)*{_DOT}[^\W\d_]{{2,}}", re.IGNORECASE)
+_FRANCE = rf"([+]{_SEP}|00{_SEP})33{_SEP}(0{_SEP})?"
+_PAIRS = "([0-9]{8}|( [0-9]{2}){4}|([.,][0-9]{2}){4})"
 _PHONE = re.compile(
-    rf"{_ALONE}(0|[+]33{_SEP}(\(0\))?{_SEP}|0033{_SEP}(\(0\))?{_SEP})"
-    rf"[1-9]([0-9]{{8}}|( [0-9]{{2}}){{4}}|([.,][0-9]{{2}}){{4}}){_END}"
-    rf"|{_ALONE}33[67][0-9]{{8}}{_END}"
+    rf"{_ALONE}(0|{_FRANCE})[1-9]{_PAIRS}{_END}|{_ALONE}33{_SEP}[67]{_PAIRS}{_END}"
+    # Of another country, or from overseas: known by its sign alone.
+    rf"|(?<![0-9A-Za-z])[+](?!33)[1-9][0-9]{{0,2}}({_SEP}[0-9]){{8,12}}{_END}"
     # In odd groups it is one only where no other number stands beside it, and not after a date.
     rf"|{_ALONE}(?<![0-9] )(?![0-9]{{2}}[ .,][0-9]{{2}}[ .,](?:19|20)[0-9]{{2}}{_END})"
-    rf"(0|[+]33|0033)({_SEP}\(0\))?{_SEP}[1-9]({_SEP}[0-9]){{8}}{_END}(?![ .,][0-9]{{2}})"
+    rf"(0|{_FRANCE}){_SEP}[1-9]({_SEP}[0-9]){{8}}{_END}(?![ .,][0-9]{{2}})"
 )
 _NIR = re.compile(
-    rf"{_ALONE}(?P<nir>[1278]{_SEP}[0-9]{{2}}{_SEP}(?P<month>[0-9]{{2}}){_SEP}([0-9]{{2}}|2[ABab])"
-    rf"{_SEP}[0-9]{{3}}{_SEP}[0-9]{{3}}({_SEP}[0-9]{{2}})?){_END}"
+    rf"{_ALONE}(?P<nir>[1278]{_SEP}[0-9]{{2}}{_SEP}(?P<month>[0-9]{{2}}){_SEP}"
+    rf"([0-9]{{2}}|2{_SEP}[ABab]){_SEP}[0-9]{{3}}{_SEP}[0-9]{{3}}"
+    rf"({_SEP}((cle|k) ?:? ?)?[0-9]{{2}})?){_END}",
+    re.IGNORECASE,
 )
-_NIR_SAID = re.compile(r"\b(nir|insee|secu(rite sociale)?|ss)\W*(n[o\u00b0]?\W*)?$", re.IGNORECASE)
+_NIR_SAID = re.compile(
+    r"\b(ni[ra]|insee|secu(rite sociale)?|ss|vitale|immatriculation)\W*(n[o\u00b0]?\W*)?$",
+    re.IGNORECASE,
+)
 _IBAN_START = re.compile(
     rf"(?<![0-9A-Za-z])[A-Za-z]*?(?P<iban>[A-Za-z]{{2}}{_SEP}[0-9]{{2}})(?={_SEP}[0-9A-Za-z])"
 )
+# Five short groups or more with one sign between them, whichever: no time of day has as many.
+_SET_APART = re.compile(
+    r"(?<![0-9A-Za-z])(?<![0-9][^\w\s])[0-9]{1,3}(?P<by>\s?[^\w\s.,()]\s?)[0-9]{1,3}"
+    r"((?P=by)([0-9]{1,3}|2[ABab])){3,}(?![0-9A-Za-z])"
+)
+
 _NIR_GROUPS = 3
 """Separators from which on thirteen digits are written as only a NIR is."""
 
@@ -75,6 +96,12 @@ IBAN_LENGTHS = {
 """Characters of an IBAN, by country (ISO 13616 registry)."""
 
 
+E_MAIL = "an e-mail address"
+TELEPHONE = "a telephone number"
+KINDS = (E_MAIL, TELEPHONE, "a social security number", "a bank account number")
+"""What is said of what is found."""
+
+
 def identifier_in(text: str) -> str | None:
     """Say which kind of identifier a text holds: e-mail, French telephone, NIR, IBAN, or none.
 
@@ -90,32 +117,47 @@ def identifier_in(text: str) -> str | None:
     >>> identifier_in("255087511600217") is None
     True
     """
+    return next(identifiers_in(text), None)
+
+
+def identifiers_in(text: str) -> Iterator[str]:
+    """Yield every kind of identifier a text holds, each once, as :func:`identifier_in` says it."""
     # Drawn at random, it may hold any digits.
     read = _UUID.sub(" ", shown(text))
-    if _EMAIL.search(read):
-        return "an e-mail address"
     plain = _plain(read)
-    if _PHONE.search(plain):
-        return "a telephone number"
-    if any(_is_nir(found, plain[: found.start()]) for found in _NIR.finditer(plain)):
-        return "a social security number"
-    if any(_is_iban(plain[found.start("iban") :]) for found in _IBAN_START.finditer(plain)):
-        return "a bank account number"
-    return None
+    found = (
+        _EMAIL.search(read) is not None,
+        _PHONE.search(plain) is not None,
+        any(_is_nir(nir, plain[: nir.start()]) for nir in _NIR.finditer(plain)),
+        any(_is_iban(plain[start.start("iban") :]) for start in _IBAN_START.finditer(plain)),
+    )
+    yield from compress(KINDS, found)
 
 
 def shown(text: str) -> str:
     """Return what a reader sees: full-width signs and any script's digits as plain ones."""
-    if text.isascii():
+    if text.isascii() and text.isprintable():
         return text
-    kept = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
-    return "".join(
-        str(unicodedata.decimal(c)) if c.isdecimal() else "-" if _is_dash(c) else c for c in kept
-    )
+    kept = unicodedata.normalize("NFKC", text).translate(_SIGNS)
+    return "".join(_plain_sign(c) for c in kept)
 
 
-def _is_dash(character: str) -> bool:
-    return unicodedata.category(character) == "Pd"
+_SIGNS = {
+    **dict.fromkeys(map(ord, "\u115f\u1160\u3164\u2800"), None),
+    ord("\u2212"): "-",
+    ord("\u3002"): ".",
+}
+"""Fillers that show nothing though they are no format signs; a minus; an ideographic stop."""
+
+
+def _plain_sign(character: str) -> str:
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    category = unicodedata.category(character)
+    # Not shown, or shown upon the sign before it: joiners, variants, marks, controls.
+    if category in {"Cf", "Mn", "Me"} or (category == "Cc" and not character.isspace()):
+        return ""
+    return "-" if category == "Pd" else character
 
 
 def _plain(read: str) -> str:
@@ -124,7 +166,10 @@ def _plain(read: str) -> str:
     The parts of a code stay apart. A short run of letters, or one of a to f alone, belongs
     to the number: it is a case's or a hash.
     """
-    text = re.sub(r"[\s_/-]+", " ", read.replace("//", " ; "))
+    text = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", read))
+    text = _SET_APART.sub(lambda run: re.sub("[^0-9ABab]+", " ", run[0]), text)
+    text = re.sub(r"[()]", " ", text.replace("//", " ; "))
+    text = re.sub(r"[\s_/-]+", " ", text)
     text = re.sub(r" ?([.,]) ?", r"\1", text)
     text = re.sub(r"(?<![0-9A-Za-z])((?=[A-Za-z]*[G-Zg-z])[A-Za-z]{3,})(?=[0-9+])", _cut, text)
     return re.sub(r"(?<=[0-9])(?=(?=[A-Za-z]*[G-Zg-z])[A-Za-z]{3,}(?![0-9A-Za-z]))", " ", text)
@@ -138,7 +183,7 @@ def _cut(word: re.Match[str]) -> str:
 
 def _is_nir(found: re.Match[str], before: str) -> bool:
     written, month = found["nir"].upper(), int(found["month"])
-    bare = re.sub(r"[ .,]", "", written)
+    bare = re.sub("[^0-9AB]", "", written)
     if len(bare) == len("155081160020011"):
         number = int(bare[:13].replace("2A", "19").replace("2B", "18"))
         known = 1 <= month <= 12 or 20 <= month <= 42 or month >= 50  # noqa: PLR2004 - months
@@ -170,14 +215,19 @@ _CIVILITIES = frozenset({"m", "mr", "mme", "mlle", "madame", "monsieur", "mademo
 class Names:
     """Display names, found in a text in any order of their words, whatever case and accents.
 
-    Forms of address are no part of a name. A name of one word is not looked for in a login,
-    which may well be that of a homonym.
+    Hyphens, apostrophes and blanks may be left out, but of a name so short that it would be
+    found in other words. Forms of address are no part of a name. A name of one word is not
+    looked for in a login, which may well be that of a homonym.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._known = {tuple(sorted(found)) for name in names if (found := _called(name))}
-        self._lengths = sorted({len(found) for found in self._known})
-        run = min((max(_letters(word) for word in found) for found in self._known), default=0)
+        self._known: dict[str, set[tuple[str, ...]]] = {}
+        for name in names:
+            if found := _called(name):
+                self._known.setdefault(_signs(found), set()).add(tuple(sorted(found)))
+        known = [found for same in self._known.values() for found in same]
+        self._longest = max(map(len, known), default=0)
+        run = min((max(_letters(word) for word in found) for found in known), default=0)
         self.candidate = f"[^\\x00-\\x7F]|[A-Za-z]{{{run}}}" if run else ""
         """What may hold a name, for the data engine: a run of letters long enough."""
 
@@ -188,16 +238,45 @@ class Names:
         """Say whether one of the names stands in a text, or in a login."""
         apart = re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", text)
         return any(
-            tuple(sorted(found[i : i + n])) in self._known
+            self._is_one(found[i : i + n], login)
             for found in {_called(text), _called(apart)}
-            for n in self._lengths
-            if n > 1 or not login
+            for n in range(1, self._longest + 1)
             for i in range(len(found) - n + 1)
         )
 
+    def _is_one(self, found: tuple[str, ...], login: bool) -> bool:
+        said = "".join(found)
+        return any(
+            (len(name) > 1 or not login)
+            and (tuple(sorted(found)) == name or (len(said) >= _RUN_ON and _made_of(said, name)))
+            for name in self._known.get(_signs(found), ())
+        )
+
+
+_RUN_ON = 8
+"""Letters from which on a name is looked for without what sets its words apart."""
+
+
+def _signs(found: tuple[str, ...]) -> str:
+    return "".join(sorted("".join(found)))
+
+
+def _made_of(said: str, parts: tuple[str, ...]) -> bool:
+    """Say whether a run of letters is some words one after another, in any order."""
+    return not parts or any(
+        said.startswith(part) and _made_of(said[len(part) :], (*parts[:i], *parts[i + 1 :]))
+        for i, part in enumerate(parts)
+    )
+
 
 def _called(text: str) -> tuple[str, ...]:
-    return tuple(word for word in words(text) if word not in _CIVILITIES)
+    return tuple(
+        part
+        for word in words(text)
+        if word not in _CIVILITIES
+        # A number behind a name makes a login of it, and no other name.
+        for part in re.findall(r"[0-9]+|[^0-9]+", word)
+    )
 
 
 def _letters(word: str) -> int:
@@ -211,5 +290,9 @@ def words(text: str) -> tuple[str, ...]:
     ('l', 'hote', 'eva')
     """
     plain = unicodedata.normalize("NFKD", shown(text).casefold())
-    plain = plain.replace("œ", "oe").replace("æ", "ae")
+    plain = plain.translate(_LETTERS)
     return tuple(re.findall(r"[^\W_]+", re.sub(r"[\u0300-\u036f]", "", plain)))
+
+
+_LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i"})
+"""Letters that Unicode takes for whole and people write without their stroke."""

@@ -24,9 +24,9 @@ from api.gate import (
 )
 from api.home import Home, create_home
 from api.imports import import_folder
-from api.scope import LegalBasisMissing, scope_of
+from api.scope import LegalBasisMissing, check_legal, scope_of
 from api.settings import Settings
-from api.situations import score_situations
+from api.situations import InputsTooOld, _check_inputs, _review_date, score_situations
 from api.studies import train_models
 from features.errors import RebondError
 from revue import accounts, assessments, schema
@@ -44,7 +44,7 @@ from revue.journal import record
 from revue.permissions import Forbidden
 from revue.records import Actor, Role
 from tests.api.web_home import House
-from tests.features.builders import PARTS, protocol_text, write_folder
+from tests.features.builders import PARTS, protocol, protocol_text, write_folder
 
 CLI = Actor("cli:test", None, None)
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -427,6 +427,21 @@ def test_outside_production_the_home_signs_and_pages_are_told(home: Home) -> Non
 
 
 @pytest.mark.safeguard
+def test_s19_an_old_extract_scores_nobody_as_if_they_had_been_silent_since(signed: Home) -> None:
+    """A production home goes by the clock, so that a review date may come long after its data."""
+    store = signed.store
+    known, dates = store.extracted_on, store.protocol().cadence.every_days
+    assert known is not None
+    assert NOW.date() - known > timedelta(days=dates)
+    with pytest.raises(InputsTooOld, match=f"the newest extract is of {known}"):
+        _review_date(signed, store.protocol(), None)
+    assert _review_date(signed, store.protocol(), known) <= known
+    _check_inputs(known + timedelta(days=7), known)
+    with pytest.raises(InputsTooOld, match="nothing happened for 8 days"):
+        _check_inputs(known + timedelta(days=8), known)
+
+
+@pytest.mark.safeguard
 @pytest.mark.parametrize("name", ["controller", "basis"])
 @pytest.mark.parametrize("door", [*DOORS, sign])
 def test_s34_a_basis_emptied_on_disk_stops_signing_training_and_scoring(
@@ -442,6 +457,17 @@ def test_s34_a_basis_emptied_on_disk_stops_signing_training_and_scoring(
     )
     with pytest.raises(LegalBasisMissing, match=name):
         door(fresh(signed))
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("empty", ["", " ", "\u200b", "\u3164\u00a0", "—.", "…"])
+def test_s34_signs_that_say_nothing_are_no_basis(empty: str) -> None:
+    said = protocol(legal=LEGAL)
+    check_legal(said)
+    for name in ("controller", "basis"):
+        legal = said.legal.model_copy(update={name: empty})
+        with pytest.raises(LegalBasisMissing, match=name):
+            check_legal(said.model_copy(update={"legal": legal}))
 
 
 @pytest.mark.safeguard

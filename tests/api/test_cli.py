@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -343,6 +344,47 @@ def test_a_kind_of_fact_that_came_up_after_the_training_is_named(
     scored = rebond("score", home=home)
     assert scored.status == 0, scored.err
     assert scored.out["other_codes"] == ["rdv//honore//visio"]  # nothing looks at chess clubs
+
+
+@pytest.mark.safeguard
+def test_s35_s19_who_was_drawn_within_a_year_or_has_a_signal_is_not_asked_about_again(
+    demo_home: DemoHome, tmp_path: Path
+) -> None:
+    """All but a sixteenth were looked at a month ago: the next draw is among those left."""
+    home = demo_home.copy(tmp_path / "home").folder
+    with closing(sqlite3.connect(home / "review.db")) as database, database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(situations)")]
+        chosen = {"id": "'drawn-' || people.person", "person": "people.person",
+                  "kind": "'control'", "state": "'handled_elsewhere'",
+                  "as_of": "date(s.as_of, '-35 days')"}  # fmt: skip
+        told = ", ".join(chosen.get(name, f's."{name}"') for name in columns)
+        database.execute(
+            f"INSERT INTO situations SELECT {told} FROM people, "  # noqa: S608 - our own
+            "(SELECT * FROM situations LIMIT 1) AS s WHERE people.person NOT LIKE '0%'"
+        )
+        before = {id for (id,) in database.execute("SELECT id FROM situations")}
+        database.execute("UPDATE situations SET state = 'handled_elsewhere'")
+        database.execute("DELETE FROM runs")
+        flagged = {
+            person
+            for (person,) in database.execute(
+                "SELECT person FROM situations JOIN signals ON id = situation_id"
+            )
+        }
+    scored = rebond("score", home=home)
+    assert scored.status == 0, scored.err
+    with closing(sqlite3.connect(home / "review.db")) as database:
+        new = [
+            (person, kind)
+            for id, person, kind in database.execute("SELECT id, person, kind FROM situations")
+            if id not in before
+        ]
+    drawn = [person for person, kind in new if kind == "control"]
+    assert len(drawn) == scored.out["controls"] > 0
+    assert len(new) == scored.out["queued"] > len(drawn)
+    # Nor does anybody have a second signal of one time (S19), however the first was closed.
+    assert flagged and flagged.isdisjoint(person for person, _ in new)
+    assert [person for person in drawn if not person.startswith("0")] == []
 
 
 @pytest.mark.safeguard

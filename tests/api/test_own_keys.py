@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
-from api.home import Home, create_home
+from api.home import Home, NoLongerProduction, create_home
 from api.opening import open_home
 from api.settings import Settings, write_settings
 from features.keys import KeysUnreadable, NotOwnKeys, create_keys, read_keys
@@ -137,6 +137,34 @@ def test_s25_a_demonstration_does_not_become_production(tmp_path: Path) -> None:
     write_settings(Settings(production=True), folder / "settings.toml")
     with pytest.raises(NotOwnKeys):
         open_home(folder, folder / "keys")
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("said", ["production = false", "", "# production = true"])
+def test_s31_a_line_of_the_settings_takes_no_home_out_of_production(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], said: str
+) -> None:
+    """Else anybody with the disk would approve for two members and train without a signature."""
+    folder = tmp_path / "home"
+    create_home(folder, folder / "keys", Settings(production=True))
+    open_home(folder, folder / "keys").close()
+    settings = folder / "settings.toml"
+    whole = settings.read_text(encoding="utf-8")
+    settings.write_text(whole.replace("production = true", said), encoding="utf-8")
+    with pytest.raises(NoLongerProduction):
+        open_home(folder, folder / "keys")
+    for command in (
+        ("approve", "1", "--by", "anne", "--reason", "Vu."),
+        ("train",),
+        ("score",),
+        ("user", "add", "anne", "--role", "committee"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(["--home", str(folder), *command, "--json"])
+        assert left.value.code == 1
+        assert "is in production" in json.loads(capsys.readouterr().out)["error"]
+    settings.write_text(whole, encoding="utf-8")
+    assert open_home(folder, folder / "keys").settings.production
 
 
 @pytest.mark.safeguard

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from typer.main import get_command
 from api import in_use as gathered
 from api.assessment.answers import TEXT_ANSWERS
 from api.cli import app, main
-from api.in_use import InUse, in_use
+from api.in_use import InUse, NotDeclared, in_use
 from api.opening import open_home
 from api.registers.annex import annex_page
 from api.registers.inventory import inventory
@@ -27,7 +29,9 @@ from features import columns as store_words
 from features.words import AVOIDED
 from revue import schema
 from revue.columns import KEY_FOLDER, TABLES, TableWords
+from revue.database import undeclared
 from revue.permissions import Permission
+from tests.api import person_home
 from tests.conftest import DemoHome
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -101,6 +105,27 @@ def test_s27_so_does_a_column_of_an_import_file_or_store(
         inventory()
     monkeypatch.setitem(words, "code", code)
     inventory()
+
+
+@pytest.mark.safeguard
+def test_s27_so_does_what_was_put_into_the_database_itself(tmp_path: Path) -> None:
+    """The dictionaries would not know of it, nor would anybody who reads the register."""
+    home = person_home.build(tmp_path).home
+    with home.reading() as session:
+        assert undeclared(session) == ()
+    told = []
+    for statement, name in (
+        ("ALTER TABLE people ADD COLUMN religion TEXT", "people.religion"),
+        ("CREATE TABLE notes (person TEXT, said TEXT)", "notes"),
+        ("CREATE TABLE journal_copy AS SELECT * FROM journal_entries", "journal_copy"),
+    ):
+        with closing(sqlite3.connect(home.database)) as database:
+            database.execute(statement)
+            database.commit()
+        told.append(name)
+        with pytest.raises(NotDeclared) as refused:
+            in_use(person_home.Place(tmp_path).home)
+        assert all(one in str(refused.value) for one in told)
 
 
 @pytest.mark.safeguard

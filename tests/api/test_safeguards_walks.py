@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
-from api.web.app import ROUTERS
+from api.web.app import ROUTERS, create_app
 from modeles.explanation import Signal
 from revue import committee, schema
 from revue.accounts import actor_for
@@ -339,6 +339,75 @@ def test_s33_danger_goes_through_whatever_stands_in_the_way(house: House, door: 
     else:
         assert claire.post(f"/api/v1/situations/{id}/handled-elsewhere").status_code == 200
     assert claire.get(f"/api/v1/situations/{id}").json()["state"] == "handled_elsewhere"
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("door", ["page", "json"])
+def test_s33_a_busy_database_refuses_with_the_numbers_to_call_and_keeps_no_half(
+    house: House, door: str
+) -> None:
+    """Another process writes for longer than anybody waits; afterwards the act goes through."""
+    id, opened = house.ids["signal"], house.session_of("claire")
+    claire = TestClient(
+        create_app(house.home), follow_redirects=False, raise_server_exceptions=False
+    )
+    claire.cookies.set("rebond", opened.token)
+    with house.home.sessions.kw["bind"].connect() as one:
+        one.exec_driver_sql("PRAGMA busy_timeout = 50")  # of the one connection there is
+    path = f"/situations/{id}/handled-elsewhere"
+    asked = (
+        {"url": path, "data": {"csrf": opened.csrf}}
+        if door == "page"
+        else {"url": f"/api/v1{path}", "headers": {"X-CSRF-Token": opened.csrf}}
+    )
+    with closing(sqlite3.connect(house.home.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = claire.post(**asked)
+        assert answer.status_code == 500
+        if door == "page":
+            for number in ("tel:15", "tel:112", "tel:119"):
+                assert number in answer.text
+            assert "Personne ne surveille cette file en continu" in answer.text
+        assert claire.get("/api/v1/people").status_code == 500
+        assert claire.get("/healthz").status_code == 200
+    assert claire.post(**asked).status_code == (303 if door == "page" else 200)
+    assert claire.get(f"/api/v1/situations/{id}").json()["state"] == "handled_elsewhere"
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("login", [None, "adam", "claire"])
+def test_s26_no_other_spelling_or_method_opens_an_address(house: House, login: str | None) -> None:
+    """What its owner may not read is no more readable as HEAD, with a slash, in capitals, twice."""
+    client = house.client(login)
+    id, other = house.ids["signal"], house.ids["colleague"]
+    closed = [
+        "/journal",
+        "/rights",
+        "/committee",
+        "/team",
+        "/api/v1/journal",
+        f"/situations/{other}",
+    ]
+    if login != "claire":
+        closed += ["/queue", "/people", f"/situations/{id}", f"/api/v1/situations/{id}/signal"]
+    for path in closed:
+        spellings = {
+            *(f"{path}{end}" for end in ("", "/", "%2f", "//", ";a=b", ".json")),
+            path.upper(),
+            f"/static/..{path}",
+        }
+        for spelling in spellings:
+            for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+                answer = client.request(method, f"http://testserver{spelling}")
+                expected = {303, 307, 401, 403, 404, 405}
+                assert answer.status_code in expected, (method, spelling)
+                if answer.status_code in {303, 307}:
+                    place = answer.headers["location"].removeprefix("http://testserver")
+                    assert place.startswith("/login") or place == path, (method, spelling)
+    # Nothing that a proxy or a form might send makes a reading an act.
+    sent = {"X-HTTP-Method-Override": "POST", "X-Method-Override": "POST"}
+    act = f"/situations/{id}/handled-elsewhere"
+    assert client.get(f"{act}?_method=POST", headers=sent).status_code == 405
 
 
 def test_the_canaries_stand_in_the_signal_itself() -> None:

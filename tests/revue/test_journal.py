@@ -564,3 +564,35 @@ def test_s23_a_month_dropped_in_part_shows(fifteen_months: Session, keys: Keyrin
         fifteen_months.execute(text(statement))
     report = verify_journal(fifteen_months, keys.verify)
     assert report.fault == "2025-09: entries without a signed head."
+
+
+@pytest.mark.safeguard
+def test_s22_an_entry_appended_by_hand_shows_and_stays_visible(
+    session: Session, keys: Keyring
+) -> None:
+    """The triggers let the next place be filled, for that is how entries come; the head tells."""
+    write(session, 3)
+    session.execute(
+        text(
+            "INSERT INTO journal_entries SELECT month, 3, at, 'mallory', 'resume', 'version', "
+            "commitment, leaf FROM journal_entries WHERE position = 2"
+        )
+    )
+    assert not verify_journal(session, keys.verify).ok
+    write(session, 2)  # acts go on, and nothing signs over what was slipped in
+    report = verify_journal(session, keys.verify)
+    assert report.fault == "2026-11 entry 3: its content is not what was recorded."
+    # Its own hash beside it does not help: no head counts it.
+    for trigger in TRIGGERS:
+        session.execute(text(f"DROP TRIGGER {trigger}"))
+    content = content_of(*session.execute(text(ENTRY)).one())
+    leaf = f"UPDATE journal_entries SET leaf = '{leaf_hash(content).hex()}' WHERE position = 3"  # noqa: S608
+    session.execute(text(leaf))
+    report = verify_journal(session, keys.verify)
+    assert report.fault == "2026-11: the head counts 3 entries, found 6."
+
+
+ENTRY = (
+    "SELECT month, position, at, actor, act, subject, commitment FROM journal_entries "
+    "WHERE position = 3"
+)

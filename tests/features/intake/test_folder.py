@@ -902,7 +902,9 @@ MINORS = [
     ("naissance", "2012-05"), ("annee_naissance", "2012"), ("annee_naissance", "2012.0"),
     ("tranche_age", "15/17"), ("tranche_age", "15_17"), ("tranche_age", "16–17 ans"),
     ("trancheAge", "-18 ans"), ("age", "17 ans et 3 mois"), ("age", "17.9"), ("age", "１７"),
-    ("age", "180 mois"),
+    ("age", "180 mois"), ("age", "entre 15 et 17 ans"), ("age", "inférieur à 18"),
+    ("age", "17 ans révolus"), ("naissance", "12/05/15"), ("yob", "2012"), ("majeur", "non"),
+    ("adulte", "0"), ("statut", "MNA"), ("public", "jeune mineur"), ("date_naissance", "24/11/08"),
 ]  # fmt: skip
 
 
@@ -920,11 +922,34 @@ def test_s34_a_minor_is_told_in_many_ways(said: str, value: str) -> None:
         ("anciennete_age_logement", "5"), ("mineur", "non"), ("statut", "non mineur"),
         ("lieu de naissance", "2010"), ("code_postal_naissance", "2000"), ("nationalite", "2012"),
         ("age", "-1"), ("age", "moins de 26 ans"), ("naissance", "11/2008"), ("age", "216 mois"),
-        ("naissance", "23 novembre 2008"), ("rue", "2012"), ("tranche_age", "18/25"),
+        ("naissance", "23 novembre 2008"), ("naissance", "23/11/08"), ("naissance", "01/02/45"),
+    ("majeur", "oui"), ("conjoint_majeur", "non"), ("statut", "jeune majeur"),
+    ("statut", "jeune non mineur"), ("age", "entre 17 et 20 ans"), ("enfant_majeur", "non"),
+    ("rue", "2012"), ("tranche_age", "18/25"),
     ],
 )  # fmt: skip
 def test_what_is_another_s_or_may_be_an_adult_s_is_taken(said: str, value: str) -> None:
     assert not _is_minor(said, value, date(2026, 11, 23))
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    ("told", "where"),
+    [
+        ({"code": "age//16"}, "row 2: code"),
+        ({"code": "profil//tranche_age//15-17"}, "row 2: code"),
+        ({"code": "naissance//2012-03-04"}, "row 2: code"),
+        ({"code": "age", "numeric_value": "16"}, "row 2: numeric_value"),
+        ({"code": "annee_naissance", "numeric_value": "2012"}, "row 2: numeric_value"),
+    ],
+)
+def test_s34_a_minor_told_by_an_event_stops_the_import(
+    told: dict[str, str], where: str, tmp_path: Path, keys: Keyring
+) -> None:
+    with pytest.raises(MinorsFound, match=where):
+        read(write_folder(tmp_path / "a", events=[event(**told), *MANY]), keys)
+    others = [event(code="age//18"), event(code="age", numeric_value="40"), *MANY]
+    assert len(events_of(read(write_folder(tmp_path / "b", events=others), keys))) > len(MANY)
 
 
 @pytest.mark.safeguard
@@ -1065,6 +1090,40 @@ def test_s20_a_name_of_identities_in_any_field_refuses(
         read(planted(tmp_path, *field, name), keys)
     assert str(refusal.value).startswith(f"{field[0]}: a display name")
     assert f"row 152: {field[1]}" in str(refusal.value) and "kon" not in str(refusal.value).lower()
+
+
+@pytest.mark.safeguard
+def test_s20_a_name_of_identities_in_the_protocol_refuses(tmp_path: Path, keys: Keyring) -> None:
+    """It is stored word for word, its comments too."""
+    folder = planted(tmp_path, "events", "code", "rdv//honore")
+    protocol = folder / "protocol.toml"
+    text = protocol.read_text(encoding="utf-8")
+    protocol.write_text(f"# vu avec KONE_LHOTE Aminata\n{text}", encoding="utf-8")
+    with pytest.raises(IdentifierFound, match=r"^protocol\.toml: a display name .* line 1\."):
+        read(folder, keys)
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("contact@asso.example.fr, 01 45 67 89 01", False),
+        ("contact@asso.example.fr 2 55 08 75 116 002 71", True),
+        ("FR76 3000 6000 0112 3456 7890 189", True),
+    ],
+)
+def test_s20_who_answers_may_say_how_to_be_reached_and_nothing_else(
+    said: str, refused: bool, tmp_path: Path, keys: Keyring
+) -> None:
+    folder = planted(tmp_path, "events", "code", "rdv//honore")
+    protocol = folder / "protocol.toml"
+    text = protocol.read_text(encoding="utf-8")
+    protocol.write_text(f"{text}\n[legal]\n# {said}\n", encoding="utf-8")
+    if refused:
+        with pytest.raises(IdentifierFound, match=r"security|bank"):
+            read(folder, keys)
+    else:
+        read(folder, keys)
 
 
 HARMLESS = [

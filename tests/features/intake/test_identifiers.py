@@ -111,6 +111,12 @@ def test_s20_full_width_and_plain_spellings(text: str) -> None:
         "01/02/2025 10",
         "0612345678ab",
         "255359911600200",
+        "2024:06:12:10:20:30",
+        "1:2:3:4:5",
+        "192.168.100.100",
+        "+12.5",
+        "(3) (4) (5)",
+        "2024-06-12T10:20:30+02:00",
         "19cbd55a-7583-4f77-be25-0235b52d629f",
         "8dacf1f6-ad69-43f6-b6fd-969009926d9b",
     ],
@@ -136,7 +142,14 @@ SPELLINGS = {
         "06,12,34,56,78", "tel0612345678", "0612345678portable", "33612345678",
         "+33 (0) 6 12 34 56 78", "06 1234 5678", "06 123 456 78", "061 234 5678", "06 12345678",
         "0 612345678", "06-12 34-56 78", "٠٦١٢٣٤٥٦٧٨", "0612345678.0", "06. 12. 34. 56. 78",
-        "contact//tel_0612345678",
+        "contact//tel_0612345678", "(+33) 6 12 34 56 78", "00 33 6 12 34 56 78", "+330612345678",
+        "+ 33 6 12 34 56 78", "+33-0-612345678", "33 6 12 34 56 78", "(06) 12 34 56 78",
+        "06|12|34|56|78", "06:12:34:56:78", "06 : 12 : 34 : 56 : 78", "06;12;34;56;78",
+        "06*12*34*56*78", "06\u00b712\u00b734\u00b756\u00b778", "06\\12\\34\\56\\78",
+        "06\u221212\u221234\u221256\u221278", "06+12+34+56+78", "06\ufe0f12345678",
+        "06\u034f12345678", "06\u316412345678", "06\u030112345678", "06\x0012345678",
+        "".join(f"{digit}\ufe0f\u20e3" for digit in "0612345678"),
+        "+262 692 12 34 56", "+590690123456", "+32 475 12 34 56", "tel. +212 6 12 34 56 78",
     ],
     NIR: [
         _keyed("2552099116002"), _keyed("2559999116002"), _keyed("7850699350123"),
@@ -144,6 +157,11 @@ SPELLINGS = {
         "2_55_08_75_116_002_71", "nir255087511600271", "2 55 08 75 116 002  71",
         "2\u201355\u201308\u201375\u2013116\u2013002", "secu: 2550875116002", "INSEE 2550875116002",
         "155082A116002", "nir2550875116002",
+        "sécurité sociale : 2550875116002", "n° sécu. 2550875116002", "NIA 2550875116002",
+        "se\u0301cu 2550875116002", "carte vitale 2550875116002", "(2)55 08 75 116 002 71",
+        "2550875116002 clé 71", "2550875116002 (71)", "2550875116002k71",
+        "1 55 08 2 A 116 002", "2|55|08|75|116|002", "2:55:08:75:116:002:71",
+        "1;55;08;2B;116;002", "2\ufe0f55087511600271",
     ],
     IBAN: [
         "FR76-3000-6000-0112-3456-7890-189", "FR76.3000.6000.0112.3456.7890.189",
@@ -154,6 +172,10 @@ SPELLINGS = {
     E_MAIL: [
         "jean.dupont @ gmail.com", "jean.dupont@\u200bgmail.com", '"jean dupont"@gmail.com',
         "jean.dupont(at)gmail.com", "jean [at] gmail.com", "jean@gmail .com",
+        "jean @ gmail . com", "jean.dupont@gmail\u3002com", "jean.dupont arobase gmail.com",
+        "jean.dupont [arobase] gmail point com", "jean.dupont(@)gmail.com", "jean{at}gmail.com",
+        "jean@gmail[.]com", "jean@gmail(dot)com", "jean&#64;gmail.com", "jean%40gmail.com",
+        "jean*@gmail.com",
     ],
 }  # fmt: skip
 
@@ -220,6 +242,15 @@ def test_s20_a_name_is_found_either_way_round(
         ("Fatima Ben Salah", "Ben Salah Fatima"),
         ("Marie Dupont", "visite//MarieDupont"),
         ("Martin", "chez martin"),
+        ("Jean-Pierre Dupont", "jeanpierre dupont"),
+        ("Jean-Pierre Dupont", "DUPONTJeanPierre"),
+        ("Jean-Pierre Dupont", "dupont.jeanpierre"),
+        ("Jean-Pierre Dupont", "jean.pierre.dupont75"),
+        ("Marie O'Connor", "oconnor_marie"),
+        ("Anne DE LA TOUR", "delatour anne"),
+        ("Łukasz Kowalski", "lukasz kowalski"),
+        ("Søren Ørsted", "orsted soren"),
+        ("Đặng Thị Mai", "dang thi mai"),
     ],
 )
 def test_s20_a_name_is_found_in_any_order_of_its_words(name: str, text: str) -> None:
@@ -231,6 +262,20 @@ def test_a_name_of_one_word_is_not_looked_for_in_a_login() -> None:
     names = Names(["Martin", "Marie Dupont"])
     assert not names.stand_in("martin", login=True) and names.stand_in("martin")
     assert names.stand_in("marie.dupont", login=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Li Wu", "liwu"),  # too short to be told from a word
+        ("Marion Dupont", "dupond marion"),
+        ("Marie Armelle", "mariemarie"),  # neither an anagram nor one word twice
+        ("Carole Dumont", "oracle du mont"),
+        ("Jean Dupont", "jean 2 dupont"),
+    ],
+)
+def test_other_words_are_not_taken_for_a_name(name: str, text: str) -> None:
+    assert not Names([name]).stand_in(text)
 
 
 def test_without_names_nothing_is_looked_for() -> None:
