@@ -21,7 +21,16 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.settings import Settings, read_settings, write_settings
 from features.errors import RebondError
-from features.keys import EPOCH, MASTER, Keyring, SealBroken, create_keys, read_keys
+from features.keys import (
+    EPOCH,
+    MASTER,
+    Keyring,
+    SealBroken,
+    create_keys,
+    is_marked_production,
+    mark_production,
+    read_keys,
+)
 from features.sensitive import PURPOSE, Kept, SensitiveStore
 from features.staging import Staging
 from features.store import EventStore
@@ -33,7 +42,6 @@ from revue.database import (
     open_database,
     open_readers,
     read_mark,
-    set_mark,
 )
 from revue.standings import FILE as PERSONS_FILE
 from revue.standings import PersonKeys
@@ -46,7 +54,7 @@ IMPORT = "import"
 """The act under which the journal holds imports."""
 ROTATE = "rotate_keys"
 
-EPOCH_MARK, FORMER_MODELS, PRODUCTION_MARK = "epoch", "former_models", "production"
+EPOCH_MARK, FORMER_MODELS = "epoch", "former_models"
 """Marks: the epoch of the keys that named everybody; the last model trained under former keys."""
 
 
@@ -70,8 +78,8 @@ class OtherEpoch(RebondError):
     """The keys in use are of another epoch than the home."""
 
 
-class NoLongerProduction(RebondError):
-    """The settings of a home that was in production say that it is not."""
+class ProductionUndone(RebondError):
+    """The settings of a production home say that it is none."""
 
 
 class HomeExists(RebondError):
@@ -151,8 +159,22 @@ class Home:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings file, read once."""
-        return read_settings(self.folder / "settings.toml")
+        """The settings file, read once.
+
+        Raises
+        ------
+        api.settings.InvalidSettings
+            It says something that settings cannot say.
+        ProductionUndone
+            It opens every gate that production closes, and the keys say otherwise.
+        """
+        settings = read_settings(self.folder / "settings.toml")
+        if not settings.production and is_marked_production(self.keys_folder):
+            raise ProductionUndone(
+                "settings.toml says production = false, and the keys are a production home's: "
+                "set it to true again; what is not production is a home of its own."
+            )
+        return settings
 
     @property
     def keys(self) -> Keyring:
@@ -286,27 +308,6 @@ class Home:
         """
         _check_same_epoch(self.keys.epoch, read_mark(self.database, EPOCH_MARK))
 
-    def hold_production(self) -> None:
-        """Keep a home in production once it was: its file of settings alone takes it back for none.
-
-        Without it, one edited word would let votes count that no member signed, and train and
-        score without a signed assessment, on real histories (S10, S31).
-
-        Raises
-        ------
-        NoLongerProduction
-            It was opened in production before, and its settings say otherwise.
-        """
-        held = read_mark(self.database, PRODUCTION_MARK) is not None
-        if held and not self.settings.production:
-            raise NoLongerProduction(
-                "this home is in production and settings.toml says that it is not: set "
-                "production = true again; for trials make another home with `rebond init`."
-            )
-        if self.settings.production and not held:
-            with self.transaction() as session:
-                set_mark(session, PRODUCTION_MARK, 1, now=self.now())
-
     def was_committed(self, sealed: str) -> bool:
         """Say whether an act on files was committed, by the SHA-256 of the plan it sealed.
 
@@ -353,6 +354,8 @@ def create_home(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         keys = create_keys(keys_folder, demonstration=settings.demonstration)
+        if settings.production:
+            mark_production(keys_folder)
         create_database(folder / "review.db")
         write_settings(settings, folder / "settings.toml")
         publish_log_key(folder, keys)

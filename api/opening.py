@@ -11,7 +11,7 @@ from pathlib import Path
 from api.home import Clock, Home, NoHome, publish_log_key, system_clock
 from api.standings import catch_up
 from features.errors import RebondError
-from features.keys import add_standing_key, is_rotating
+from features.keys import add_standing_key, is_rotating, mark_production
 from features.staging import FOLDER, recover
 from revue.database import scrub, upgrade_database
 from revue.journal import record
@@ -37,8 +37,8 @@ def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> H
         A rotation of the keys has to be finished first.
     api.home.OtherEpoch
         The keys in use are not those that named everybody here.
-    api.home.NoLongerProduction
-        It was in production, and its settings say that it is not.
+    api.home.ProductionUndone
+        Its settings were changed so that it is no production home any more.
     features.keys.KeysUnreadable, features.keys.NotOwnKeys
         A production home starts with its own keys or not at all.
     features.staging.ImportRunning
@@ -50,12 +50,11 @@ def open_home(folder: Path, keys_folder: Path, clock: Clock = system_clock) -> H
             "running, wait until it ends."
         )
     home = open_to_rotate(folder, keys_folder, clock)
-    if home.settings.production:
-        _ = home.keys  # not a step without its own
+    if home.settings.production and home.keys.master is not None:  # not a step without its own
+        mark_production(keys_folder)
     if (folder / FOLDER).exists():
         recover(folder, home.was_committed)
     home.check_unmoved()
-    home.hold_production()
     catch_up(home)
     return home
 

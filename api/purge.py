@@ -364,7 +364,7 @@ def _files(home: Home, session: Session) -> Iterator[tuple[str, date, date | Non
     for name, folder in ((QUARANTINE, home.quarantine), (QUALITY, home.quality)):
         days = timedelta(days=file_days(name, home.settings))
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            begun = date.fromisoformat(path.stem)
+            begun = _dated(path)
             yield name, begun, begun + days, path
     registered, in_force = _registered(session), _in_force(session)
     for name, folder in ((MODELS, home.folder / "models"), (REPORTS, home.folder / "reports")):
@@ -379,6 +379,14 @@ def _files_aside(home: Home) -> Iterator[tuple[str, date, date, Path]]:
     days = timedelta(days=file_days(RESTRICTED, home.settings))
     for one in aside.read_all(home):
         yield RESTRICTED, one.since, one.since + days, home.restricted(one.key.key_id)
+
+
+def _dated(path: Path) -> date:
+    """Return the day in a file's name; of whatever else lies there, the day it was written."""
+    try:
+        return date.fromisoformat(path.stem)
+    except ValueError:
+        return _written(path)
 
 
 def _written(path: Path) -> date:

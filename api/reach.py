@@ -9,11 +9,21 @@ from pathlib import Path
 
 from api.home import Home
 from features.errors import RebondError
-from features.keys import EPOCH, FIXED, LENT, LENT_FROM, MASTER, NEXT, SIGNING, STANDING
+from features.keys import (
+    EPOCH,
+    FIXED,
+    LENT,
+    LENT_FROM,
+    MASTER,
+    NEXT,
+    PRODUCTION,
+    SIGNING,
+    STANDING,
+)
 from revue.standings import FILE as PERSONS
 
 _OWN = (MASTER, STANDING, PERSONS, NEXT, *FIXED.values())
-_LENT = {*LENT.values(), SIGNING, "signing.pub", EPOCH, LENT_FROM}
+_LENT = {*LENT.values(), SIGNING, "signing.pub", EPOCH, LENT_FROM, PRODUCTION}
 
 
 class KeysInReach(RebondError):
@@ -54,7 +64,9 @@ def _lent_from(folder: Path) -> tuple[Path, ...]:
 def _candidates(folder: Path) -> list[Path]:
     """Return what must not be there under any name, and what may be there though not listed."""
     try:
-        listed = [path for path in sorted(folder.iterdir()) if path.name not in _LENT]
+        listed = [
+            path for path in sorted(folder.iterdir()) if path.name not in _LENT or path.is_symlink()
+        ]
     except OSError:
         listed = []
     return [*(folder / name for name in _OWN), *listed]

@@ -107,11 +107,11 @@ class Settings(BaseModel):
     """Where the record of the safeguards' tests lies; by default beside the code."""
     session_hours: int = Field(9, ge=1, le=24)
     """A working day, then sign in again (ours)."""
-    due_days: int = Field(14, ge=1)
+    due_days: int = Field(14, ge=1, le=366)
     """Days within which we owe a look at a situation (ours)."""
     sheet_days: int = Field(7, ge=0, le=60)
     """How long after a team's meeting a printed sheet may be kept (ours)."""
-    signal_days: int = Field(90, ge=1)
+    signal_days: int = Field(90, ge=1, le=366)
     """How long a signal may be shown (ours; GDPR 5(1)(d), S19)."""
     attributes_days: int = Field(30, ge=1, le=366)
     """How long sensitive attributes may be read after the last audit (ours; S5)."""
@@ -123,11 +123,11 @@ class Settings(BaseModel):
     CNIL, reference framework on social support: active base of two years from the last
     contact (a recommendation).
     """
-    names_per_day: int = Field(200, ge=1)
+    names_per_day: int = Field(200, ge=1, le=1000)
     """How many persons' names one account is shown on a day (ours; S8)."""
     contacts_minutes: int = Field(30, ge=1, le=480)
     """How long a grant to read somebody's contacts lasts (ours; S8)."""
-    contacts_per_day: int = Field(20, ge=1)
+    contacts_per_day: int = Field(20, ge=1, le=100)
     """How many such grants one account is given on a day (ours; S8)."""
     waiver_days: int = Field(180, ge=1, le=366)
     """How long at most members may waive what an audit could not assess (ours; S11)."""

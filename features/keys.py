@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,9 @@ _PSEUDONYM_BYTES = 16
 
 MASTER, SIGNING, STANDING, EPOCH = "master.key", "signing.key", "standing.key", "epoch"
 """The files of a key folder; without the last, it is the first epoch."""
+
+PRODUCTION = "production"
+"""Says beside the keys that they are a production home's, whatever its settings say by now."""
 
 NEXT = "next.key"
 """The coming master key and its epoch, while a rotation is under way."""
@@ -222,8 +226,23 @@ class Keyring:
 
 
 def keyed_hash(key: bytes, text: str) -> str:
-    """Return the keyed BLAKE2b of canonical text (stripped), 32 hex digits."""
-    return hashlib.blake2b(text.strip().encode(), key=key, digest_size=_PSEUDONYM_BYTES).hexdigest()
+    """Return the keyed BLAKE2b of :func:`canonical` text, 32 hex digits."""
+    plain = canonical(text).encode()
+    return hashlib.blake2b(plain, key=key, digest_size=_PSEUDONYM_BYTES).hexdigest()
+
+
+def canonical(text: str) -> str:
+    r"""Return the one form of an identifier, however a program wrote it.
+
+    Accents are put together (NFC), invisible characters and outer blanks taken out.
+
+    >>> canonical(" e\u0301tienne-1\u200b ") == "étienne-1"
+    True
+    """
+    if not text.isascii():
+        composed = unicodedata.normalize("NFC", text)
+        text = "".join(c for c in composed if unicodedata.category(c) != "Cf")
+    return text.strip()
 
 
 def verify(public: Ed25519PublicKey, message: bytes, signature: str) -> None:
@@ -265,6 +284,17 @@ def add_standing_key(folder: Path) -> None:
         write_private(folder / STANDING, os.urandom(_KEY_BYTES))
 
 
+def mark_production(folder: Path) -> None:
+    """Note beside the keys that their home is a production home, once and for good."""
+    if not is_marked_production(folder):
+        write_private(folder / PRODUCTION, b"")
+
+
+def is_marked_production(folder: Path) -> bool:
+    """Say whether the keys in a folder are a production home's."""
+    return (folder / PRODUCTION).exists()
+
+
 def lend_keys(keyring: Keyring, folder: Path, lent_from: Path | None = None) -> None:
     """Write the key folder of a process that trains and audits: no pseudonym, no vault (S7).
 
@@ -283,6 +313,8 @@ def lend_keys(keyring: Keyring, folder: Path, lent_from: Path | None = None) -> 
     write_private(folder / EPOCH, f"{keyring.epoch}\n".encode())
     if lent_from is not None:
         write_private(folder / LENT_FROM, f"{lent_from.resolve()}\n".encode())
+        if is_marked_production(lent_from):
+            mark_production(folder)
     _write_signing(folder, keyring)
 
 

@@ -17,7 +17,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from features.codes import FORBIDDEN_FAMILIES, LONGEST_CODE, family_among, is_code, matches
+from features.codes import (
+    FORBIDDEN_FAMILIES,
+    LONGEST_CODE,
+    family,
+    family_among,
+    is_code,
+    matches,
+)
 from features.errors import RebondError
 from features.words import AVOIDED_ENGLISH, MalformedWording, check_wording
 
@@ -194,6 +201,11 @@ class Protocol(_Section):
                         f"feature group {group.name!r} looks at {code!r}: the family "
                         f"{found!r} is never a feature"
                     )
+                if attribute := self._attribute_in(code):
+                    raise ValueError(
+                        f"feature group {group.name!r} looks at {code!r}: {attribute!r} serves "
+                        "the audit alone and is never a feature; take it out of the group"
+                    )
             if not self.outcome.repeats and self.outcome.kind == "event":
                 # Either may be the broader one: `lien` and `lien//interruption` share events.
                 seen = [
@@ -207,6 +219,12 @@ class Protocol(_Section):
                         "whose past is empty by definition; take it out of the group"
                     )
         return self
+
+    def _attribute_in(self, code: str) -> str | None:
+        """Return the audit attribute that a code names in any part, in whatever spelling (S5)."""
+        named = {family(name).strip("_"): name for name in self.audit.attributes}
+        found = family_among(code, [name for name in named if name])
+        return None if found is None else named[found]
 
     @model_validator(mode="after")
     def _codes_have_the_shape_of_codes(self) -> Self:

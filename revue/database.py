@@ -146,7 +146,7 @@ def open_readers(beside: sessionmaker[Session]) -> sessionmaker[Session]:
     sessionmaker
         Its sessions wait for nobody and refuse to write.
     """
-    engine = create_engine(beside.kw["bind"].url)
+    engine = create_engine(beside.kw["bind"].url, hide_parameters=True)
     event.listen(engine, "connect", _on_connect_reader)
     event.listen(engine, "begin", _on_begin_reading)
     readers = sessionmaker(engine, info=beside.kw["info"])
@@ -262,7 +262,11 @@ def _migrations() -> Config:
 
 def _engine(path: Path) -> Engine:
     engine = create_engine(
-        URL.create("sqlite", database=str(path)), pool_size=1, max_overflow=0, pool_timeout=PATIENCE
+        URL.create("sqlite", database=str(path)),
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        hide_parameters=True,  # a statement that fails is logged, and its values are people's (S1)
     )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
-from revue import schema
+from revue import journal, schema
 from revue.journal import record
 from revue.permissions import NotYours, Permission, account_of, check_allowed
 from revue.reasons import check_reason
@@ -28,6 +28,9 @@ from revue.states import CLOSED_STATES
 from revue.vault import identity_of
 
 _DAY = timedelta(days=1)
+
+OPEN_CONTACTS = "open_contacts"
+"""The act under which the journal holds that leave was given."""
 
 
 class NoGrant(RebondError):
@@ -97,22 +100,21 @@ def open_contacts(
         record(session, actor=actor, act="contacts_refused", subject=seen.row.id, now=now)
         return None
     until = now + timedelta(minutes=minutes)
-    session.add(
-        schema.Grant(
-            id=secrets.token_urlsafe(16),
-            situation_id=seen.row.id,
-            user_id=account,
-            reason=given,
-            at=now,
-            until=until,
-        )
+    grant = schema.Grant(
+        id=secrets.token_urlsafe(16),
+        situation_id=seen.row.id,
+        user_id=account,
+        reason=given,
+        at=now,
+        until=until,
     )
+    session.add(grant)
     record(
         session,
         actor=actor,
-        act="open_contacts",
+        act=OPEN_CONTACTS,
         subject=seen.row.id,
-        details={"reason": given, "until": until.isoformat()},
+        details=_details(grant),
         now=now,
     )
     return until
@@ -140,13 +142,25 @@ def read_contacts(
     """
     seen = _accompanied(session, actor, situation_id, today=today)
     mine = (
-        select(func.max(schema.Grant.until))
+        select(schema.Grant)
         .where(schema.Grant.situation_id == seen.row.id)
         .where(schema.Grant.user_id == account_of(actor))
         .where(schema.Grant.at <= now)
         .where(schema.Grant.until > now)
     )
-    until = session.scalar(mine)
+    given = journal.acts(session, {OPEN_CONTACTS}, subject=seen.row.id)
+    until = max(
+        (
+            grant.until
+            for grant in session.scalars(mine)
+            # A row that nobody asked for here gives no leave, whoever wrote it into the table.
+            if any(
+                entry.actor == actor.login and journal.opens(session, entry, _details(grant))
+                for entry in given
+            )
+        ),
+        default=None,
+    )
     if until is None:
         raise NoGrant("no leave to read these contacts lasts now: ask for it again, with a reason.")
     record(session, actor=actor, act="read_contacts", subject=seen.row.id, now=now)
@@ -169,3 +183,7 @@ def _accompanied(session: Session, actor: Actor, situation_id: str, *, today: da
     if seen.state in CLOSED_STATES:
         raise SituationOver("the situation is closed: read contacts in the service's own files.")
     return seen
+
+
+def _details(grant: schema.Grant) -> Mapping[str, object]:
+    return {"reason": grant.reason, "until": schema.utc(grant.until).isoformat()}

@@ -133,13 +133,27 @@ def record(
     _append(session, head, entry, now)
 
 
-def acts(session: Session, among: Collection[str]) -> tuple[schema.Entry, ...]:
-    """Return the entries of these acts, oldest first, as they stand in the database now."""
+def acts(
+    session: Session, among: Collection[str], *, subject: str | None = None
+) -> tuple[schema.Entry, ...]:
+    """Return the entries of these acts, oldest first, as they stand in the database now.
+
+    Parameters
+    ----------
+    session
+        On the review database.
+    among
+        The acts.
+    subject
+        Only those on it.
+    """
     chosen = (
         select(schema.Entry)
         .where(schema.Entry.act.in_(among))
         .order_by(schema.Entry.month, schema.Entry.position)
     )
+    if subject is not None:
+        chosen = chosen.where(schema.Entry.subject == subject)
     return tuple(session.scalars(chosen, execution_options={"populate_existing": True}))
 
 

@@ -15,7 +15,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -44,6 +44,15 @@ CREATE TABLE IF NOT EXISTS renamed (
     former TEXT PRIMARY KEY, following TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS register_unchanged BEFORE DELETE ON register
+BEGIN SELECT RAISE(ABORT, 'the register only ever grows'); END;
+CREATE TRIGGER IF NOT EXISTS register_kept
+BEFORE UPDATE OF number, standing_id, standing, at ON register
+BEGIN SELECT RAISE(ABORT, 'the register only ever grows'); END;
+CREATE TRIGGER IF NOT EXISTS register_once BEFORE INSERT ON register
+WHEN EXISTS (SELECT 1 FROM register WHERE number = NEW.number)
+BEGIN SELECT RAISE(ABORT, 'the register only ever grows'); END;
+CREATE TRIGGER IF NOT EXISTS register_grows AFTER INSERT ON register
+WHEN NEW.number < 1 OR NEW.number < (SELECT MAX(number) FROM register)
 BEGIN SELECT RAISE(ABORT, 'the register only ever grows'); END;
 """
 _COLUMNS = "SELECT name FROM pragma_table_info(?) ORDER BY cid"
@@ -101,7 +110,7 @@ class DataKey:
     """One person's data key, under a random id that says nothing."""
 
     key_id: str
-    key: bytes
+    key: bytes = field(repr=False)
 
     def seal(self, plain: bytes, bound_to: str) -> bytes:
         """Encrypt with AES-256-GCM; nonce first, bound to what it stands for."""

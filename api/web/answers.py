@@ -49,7 +49,8 @@ from revue.records import (
 class Answer(BaseModel):
     """Made from the plain records of the rooms below."""
 
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    # What does not fit is logged as a fault: never with what it said of a person (S1).
+    model_config = ConfigDict(from_attributes=True, frozen=True, hide_input_in_errors=True)
 
 
 def _calendar_day(value: object) -> object:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from features.codes import MINOR_FAMILIES, REFUSED_FAMILIES, family_among
 from features.errors import RebondError
 from features.paths import literal
 from features.tables import FileContract
@@ -36,6 +37,10 @@ class AmbiguousFile(ImportRefused):
 
 class WrongColumns(ImportRefused):
     """A file lacks a column, or has one that nobody announced."""
+
+
+class RefusedColumn(ImportRefused):
+    """A free column announces what may not be kept of anybody (S4)."""
 
 
 class UnreadableFile(ImportRefused):
@@ -215,6 +220,12 @@ def _typed(
             f"{name} has the unknown column {unknown[0]!r}; only {list(file.columns)} are read. "
             "Take it out: nothing is dropped in silence."
         )
+    for column in unknown:
+        if found := family_among(column, _NEVER_KEPT):
+            raise RefusedColumn(
+                f"{name} has the column {column!r}, of the family {found!r} "
+                f"({_NEVER_KEPT[found]}): take it out, nothing of it is kept here."
+            )
     selects, unreadable = [f'row_number() OVER () + {_HEADER_ROW} AS "row"'], ["NULL"]
     texts: dict[str, str] = {}
     for column, kind in (file.columns | dict.fromkeys(unknown, "text")).items():
@@ -223,7 +234,7 @@ def _typed(
             continue
         if not _READABLE[kind](types[column]):
             raise UnreadableFile(f"{name}: {column} has the type {types[column]}, not a {kind}.")
-        text = f"nullif(trim(CAST({quoted(written[column])} AS VARCHAR)), '')"
+        text = _text(quoted(written[column]), types[column], is_id=column in _IDS)
         parsed = _PARSED[kind].format(text=text)
         value = f"nullif({parsed}, 'NaN'::DOUBLE)" if kind == "number" else parsed
         selects.append(f"{value} AS {quoted(column)}")
@@ -239,6 +250,32 @@ def _typed(
     selects.append(f"coalesce({', '.join(unreadable)})::VARCHAR AS unreadable")
     return raw.project(", ".join(selects)), texts
 
+
+def _text(cell: str, kind: str, *, is_id: bool) -> str:
+    """Return a cell as text, empty ones as NULL; an id in the one form it is known by.
+
+    A spreadsheet that makes 12.0 of 12, or an export that splits an accent from its letter,
+    names nobody new: who objected would come back under it (S15).
+    """
+    if kind.startswith(_FRACTIONS):
+        whole = f"{cell} = trunc({cell}) AND abs({cell}) < 1e15"
+        cell = f"CASE WHEN {whole} THEN CAST({cell} AS BIGINT)::VARCHAR ELSE {cell}::VARCHAR END"
+    text = f"CAST({cell} AS VARCHAR)"
+    if is_id:
+        clean = f"regexp_replace(nfc_normalize({text}), '\\p{{Cf}}', '', 'g')"
+        clean = f"regexp_replace({clean}, '^[\\s\\p{{Z}}]+|[\\s\\p{{Z}}]+$', '', 'g')"
+        # Nearly all are plain letters and digits, and quickly told.
+        text = f"CASE WHEN regexp_matches({text}, '^[!-~]+$') THEN {text} ELSE {clean} END"
+    return f"nullif(trim({text}), '')"
+
+
+_NEVER_KEPT = {**REFUSED_FAMILIES, **MINOR_FAMILIES}
+"""What the name of a column may not tell of either; a language is how somebody is spoken to."""
+
+_IDS = frozenset({"person_id", "household_id", "event_id"})
+"""Columns that say which one is meant: as in :func:`features.keys.canonical`, to the letter."""
+
+_FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 
 _WRITTEN = "written "
 _LONG_NUMBER = 10

@@ -69,9 +69,25 @@ def lives(session: Session, placed: str) -> dict[str, str]:
         State.HANDLED_ELSEWHERE: [partial(review.handled_elsewhere, **on)],
         STOPPED: [view],
     }
+    committee.register_model(
+        session,
+        version=STOPPED_VERSION,
+        family="additive",
+        table_hash="3" * 64,
+        protocol_hash="0" * 64,
+        data_hash="1" * 64,
+        chosen=False,
+        by=CLI,
+        now=NOW,
+    )
     ids = {}
     for number, (name, steps) in enumerate(acts.items()):
         known = ("facts", "as_of", "due_on", "version", "valid_until", "probability", "opened_at")
+        given = {column: getattr(like, column) for column in known}
+        if name == State.EXPIRED:
+            given["valid_until"] = TODAY - timedelta(1)
+        if name == STOPPED:
+            given["version"] = STOPPED_VERSION
         row = schema.Situation(
             id=f"situation-{number:06}",
             person=f"{number:016x}",
@@ -79,7 +95,7 @@ def lives(session: Session, placed: str) -> dict[str, str]:
             referent=None if name == State.TO_ASSIGN else "claire",
             kind=like.kind,
             state=State.TO_ASSIGN if name == State.TO_ASSIGN else State.TO_LOOK_AT,
-            **{column: getattr(like, column) for column in known},
+            **given,
         )
         ids[name] = row.id
         session.add(row)
@@ -109,18 +125,5 @@ def lives(session: Session, placed: str) -> dict[str, str]:
         answer="La date était fausse.",
         now=NOW,
     )
-    session.get_one(schema.Situation, ids[State.EXPIRED]).valid_until = TODAY - timedelta(1)
-    committee.register_model(
-        session,
-        version=STOPPED_VERSION,
-        family="additive",
-        table_hash="3" * 64,
-        protocol_hash="0" * 64,
-        data_hash="1" * 64,
-        chosen=False,
-        by=CLI,
-        now=NOW,
-    )
     session.get_one(schema.Model, STOPPED_VERSION).state = ModelState.SUSPENDED
-    session.get_one(schema.Situation, ids[STOPPED]).version = STOPPED_VERSION
     return ids

@@ -22,13 +22,16 @@ from api.gate import (
     check_assessment,
     sign_assessment,
 )
-from api.home import Home, create_home
+from api.home import Home, ProductionUndone, create_home
 from api.imports import import_folder
+from api.lending import lend
+from api.opening import open_home
 from api.scope import LegalBasisMissing, check_legal, scope_of
-from api.settings import Settings
+from api.settings import Settings, write_settings
 from api.situations import InputsTooOld, _check_inputs, _review_date, score_situations
 from api.studies import train_models
 from features.errors import RebondError
+from features.keys import PRODUCTION
 from revue import accounts, assessments, schema
 from revue.assessments import (
     ACT,
@@ -225,6 +228,39 @@ def test_s10_a_duration_edited_in_the_settings_closes_the_gate(signed: Home, set
 
 
 @pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "said", ["production = false", "", "production = false\ndemonstration = true"]
+)
+def test_s07_s10_s31_settings_that_deny_production_open_nothing(
+    home: Home, tmp_path: Path, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One edited line would train without signature, keys out of reach or members' passwords."""
+    lend(home, tmp_path / "lent", by=CLI)
+    path = home.folder / "settings.toml"
+    text = path.read_text(encoding="utf-8").replace("demonstration = false", "")
+    path.write_text(text.replace("production = true", said), encoding="utf-8")
+    for keys in (home.keys_folder, tmp_path / "lent"):
+        with pytest.raises(ProductionUndone):
+            open_home(home.folder, keys)
+        for door in DOORS:
+            with pytest.raises(ProductionUndone):
+                door(Home(home.folder, keys, lambda: NOW))
+    by_command("train")(home)
+    assert "a production home's" in capsys.readouterr().err
+
+
+@pytest.mark.safeguard
+def test_s10_a_home_that_became_one_for_production_stays_one(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    create_home(folder, folder / "keys", Settings())
+    write_settings(Settings(production=True), folder / "settings.toml")
+    open_home(folder, folder / "keys")
+    write_settings(Settings(), folder / "settings.toml")
+    with pytest.raises(ProductionUndone):
+        open_home(folder, folder / "keys")
+
+
+@pytest.mark.safeguard
 def test_s10_telephone_numbers_may_change(signed: Home) -> None:
     path = signed.folder / "settings.toml"
     text = path.read_text(encoding="utf-8")
@@ -410,6 +446,7 @@ def test_s10_the_command_asks_for_the_password(
 def test_outside_production_the_home_signs_and_pages_are_told(home: Home) -> None:
     path = home.folder / "settings.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("production = true", ""), "utf-8")
+    (home.keys_folder / PRODUCTION).unlink()
     trial = fresh(home)
     with trial.transaction() as session:
         assert type(assessment_state(trial, session).problem) is AssessmentMissing

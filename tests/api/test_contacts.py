@@ -150,6 +150,37 @@ def test_s08_swapped_rows_of_the_vault_show_nobody(house: House, sql: str) -> No
 
 
 @pytest.mark.safeguard
+@pytest.mark.parametrize("how", ["by hand", "lengthened", "of a colleague", "of another"])
+def test_s08_leave_that_the_journal_does_not_hold_is_none(house: House, how: str) -> None:
+    """Who writes into the table has neither reason, quota nor end: the row alone opens nothing."""
+    id, later = house.ids["signal"], (NOW + timedelta(days=300)).replace(tzinfo=None)
+    with house.home.transaction() as session:
+        people = {login: actor_for(session, login).user_id for login in ("claire", "karim")}
+        row = {"situation": id, "user": people["claire"], "until": later, "other": people["karim"]}
+    insert = (
+        "INSERT INTO grants VALUES ('g', :situation, :user, 'Confirmer le rendez-vous de jeudi.', "
+        "'2026-11-21 09:00:00.000000', :until)"
+    )
+    statements = {
+        "by hand": (insert,),
+        "lengthened": ("UPDATE grants SET until = :until",),
+        "of a colleague": ("UPDATE grants SET user_id = :user",),
+        "of another": ("UPDATE grants SET situation_id = :situation",),
+    }
+    if how == "of a colleague":
+        assert ask(house, "karim", "colleague") == 200
+        statements[how] = (*statements[how], *statements["of another"])
+    elif how != "by hand":
+        assert ask(house, kind="second_signal" if how == "of another" else "signal") == 200
+    with house.home.transaction() as session:
+        for sql in statements[how]:
+            named = {name: value for name, value in row.items() if f":{name}" in sql}
+            assert session.connection().execute(text(sql), named).rowcount == 1
+    assert read(house) == 403
+    assert ask(house) == 200 and read(house) == 200  # asked for, it is given
+
+
+@pytest.mark.safeguard
 def test_s08_not_in_bulk(house: House) -> None:
     """Twenty grants a day, and so many names: the refusal stays in the journal."""
     assert [ask(house) for _ in range(21)] == [200] * 20 + [409]

@@ -103,7 +103,14 @@ def test_a_lent_folder_holds_what_training_needs_and_nothing_else(
         {"keys": str(folder)},
     )
     found = {path.name for path in folder.iterdir()}
-    assert found == {*LENT.values(), "signing.key", "signing.pub", "epoch", "lent-from"}
+    assert found == {
+        *LENT.values(),
+        "signing.key",
+        "signing.pub",
+        "epoch",
+        "lent-from",
+        "production",
+    }
     assert folder.stat().st_mode & 0o777 == 0o700
     keys = read_keys(folder)
     for purpose in LENT:
@@ -203,6 +210,12 @@ def under_another_name(home: Home, away: Path) -> Home:
     return home
 
 
+def by_a_link_under_a_lent_name(home: Home, away: Path) -> Home:
+    (home.keys_folder / "signing.pub").unlink()
+    (home.keys_folder / "signing.pub").symlink_to(away / "master.key")
+    return home
+
+
 def in_a_folder_within(home: Home, away: Path) -> Home:
     shutil.copytree(away, home.keys_folder / "backup")
     return home
@@ -225,6 +238,7 @@ WAYS = (
     by_a_link,
     by_a_linked_folder,
     under_another_name,
+    by_a_link_under_a_lent_name,
     in_a_folder_within,
     *(
         only_one(n)

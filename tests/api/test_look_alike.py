@@ -146,7 +146,10 @@ def _house(template: House, kind: SituationKind, folder: Path) -> House:
     # The id is drawn; here it is the same for all three, so that whole pages can be compared.
     with closing(sqlite3.connect(house.home.database)) as database, database:
         database.execute("UPDATE situations SET id = ? WHERE id = ?", (ID, id))
-        database.execute("UPDATE signals SET situation_id = ? WHERE situation_id = ?", (ID, id))
+        signals = "SELECT as_of, content FROM signals WHERE situation_id = ?"
+        frozen = database.execute(signals, (id,)).fetchall()  # never changed, so placed anew
+        database.execute("DELETE FROM signals WHERE situation_id = ?", (id,))
+        database.executemany("INSERT INTO signals VALUES (?, ?, ?)", [(ID, *row) for row in frozen])
     return house
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import main
-from api.home import Home, NoLongerProduction, create_home
+from api.home import Home, ProductionUndone, create_home
 from api.opening import open_home
 from api.settings import Settings, write_settings
 from features.keys import KeysUnreadable, NotOwnKeys, create_keys, read_keys
@@ -151,7 +151,7 @@ def test_s31_a_line_of_the_settings_takes_no_home_out_of_production(
     settings = folder / "settings.toml"
     whole = settings.read_text(encoding="utf-8")
     settings.write_text(whole.replace("production = true", said), encoding="utf-8")
-    with pytest.raises(NoLongerProduction):
+    with pytest.raises(ProductionUndone):
         open_home(folder, folder / "keys")
     for command in (
         ("approve", "1", "--by", "anne", "--reason", "Vu."),
@@ -162,7 +162,7 @@ def test_s31_a_line_of_the_settings_takes_no_home_out_of_production(
         with pytest.raises(SystemExit) as left:
             main(["--home", str(folder), *command, "--json"])
         assert left.value.code == 1
-        assert "is in production" in json.loads(capsys.readouterr().out)["error"]
+        assert "the keys are a production home's" in json.loads(capsys.readouterr().out)["error"]
     settings.write_text(whole, encoding="utf-8")
     assert open_home(folder, folder / "keys").settings.production
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import re
 import sqlite3
+import traceback
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from api.backup import back_up
 from api.cli import main
 from api.web.app import ROUTERS, create_app
 from modeles.explanation import Signal
@@ -23,6 +26,7 @@ from revue.accounts import actor_for
 from revue.records import WhyNot
 from tests.api.web_home import (
     AGAINST,
+    CLI,
     NOW,
     PEOPLE,
     REASONS,
@@ -144,6 +148,38 @@ def test_s01_no_log_line_file_or_other_table_holds_an_estimate(
         for table in schema.Base.metadata.tables:
             rows = database.execute(f'SELECT * FROM "{table}"').fetchall()  # noqa: S608 - our own
             assert bool(told(str(rows), ESTIMATE)) is (table == "signals"), table
+
+
+@pytest.mark.safeguard
+def test_s01_a_damaged_signal_is_repeated_by_no_fault(house: House) -> None:
+    """What does not fit is a fault of ours, whose words stand in the log of the service."""
+    id, claire = house.ids["signal"], house.client("claire")
+    with closing(sqlite3.connect(house.home.database)) as database, database:
+        (told,) = database.execute("SELECT content FROM signals WHERE situation_id = ?", (id,))
+        damaged = told[0].replace('"per_100": 15', '"per_100": "canari-estimation"')
+        assert damaged != told[0]
+        database.execute("DELETE FROM signals WHERE situation_id = ?", (id,))
+        database.execute("INSERT INTO signals VALUES (?, ?, ?)", (id, "2026-11-16", damaged))
+    claire.post(f"/api/v1/situations/{id}/view", json={"opinion": "no", "why": ""})
+    for method, path in (
+        ("POST", f"/api/v1/situations/{id}/signal"),
+        ("GET", f"/api/v1/situations/{id}/signal"),
+        ("GET", f"/situations/{id}/signal"),
+        ("GET", f"/situations/{id}"),
+    ):
+        with pytest.raises((ValidationError, TypeError)) as fault:
+            claire.request(method, path)
+        said = "".join(traceback.format_exception_only(fault.value))
+        assert "canari-estimation" not in said, path
+
+
+@pytest.mark.safeguard
+def test_s01_no_backup_holds_an_estimate_to_be_read(house: House, tmp_path: Path) -> None:
+    """In a backup each signal is sealed with its person's own key, and nothing tells of one."""
+    made = back_up(house.home, tmp_path / "all.rebond", by=CLI)
+    content = made.file.read_bytes()
+    assert [one for one in (*ESTIMATE, *PEOPLE.values()) if one.encode() in content] == []
+    assert made.file.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.safeguard

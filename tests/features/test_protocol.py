@@ -118,6 +118,16 @@ def test_s04_no_spelling_of_a_forbidden_family_becomes_a_feature(code: str) -> N
         protocol(groups=group(codes=f'["rdv", "{code}"]'))
 
 
+@pytest.mark.safeguard
+@pytest.mark.parametrize("code", ["genre", "Genre//f", "profil//genre_f", "x//leGenre", "AGE//x"])
+def test_s05_an_attribute_of_the_audit_never_becomes_a_feature(code: str) -> None:
+    """What is imported for the audit alone does not come back in as an event."""
+    audit = '[audit]\nattributes = ["genre", "âge", "性"]'
+    with pytest.raises(InvalidProtocol, match="serves the audit alone"):
+        protocol(groups=group(codes=f'["rdv", "{code}"]'), audit=audit)
+    assert protocol(groups=group(codes='["rdv", "activite//generale", "x//usage"]'), audit=audit)
+
+
 @pytest.mark.parametrize("code", ["a dit non", "fin//", "/rdv", "r" * 101])
 def test_what_is_no_code_is_refused_wherever_a_protocol_names_codes(code: str) -> None:
     for parts in (

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event, inspect, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
@@ -280,6 +280,21 @@ def test_sqlite_is_set_to_keep_its_word(session: Session) -> None:
     assert session.scalar(text("PRAGMA foreign_keys")) == 1
     assert session.scalar(text("PRAGMA journal_mode")) == "wal"
     assert session.scalar(text("PRAGMA secure_delete")) == 1
+
+
+@pytest.mark.safeguard
+def test_s01_s23_a_statement_that_fails_says_no_value(sessions: sessionmaker[Session]) -> None:
+    """What SQLAlchemy says of it lands in the log of the service, whoever wrote or read."""
+    readers = open_readers(sessions)
+    for opened in (sessions, readers):
+        for sql in (
+            "INSERT INTO signals VALUES (:canary, '2026-11-16', :canary)",
+            "SELECT :canary FROM nothing",
+        ):
+            with pytest.raises(DBAPIError) as failed, opened.begin() as session:
+                session.execute(text(sql), {"canary": "canari"})
+            assert "canari" not in f"{failed.value!s} {failed.value!r}", sql
+    readers.kw["bind"].dispose()
 
 
 def test_times_are_aware_and_come_back_in_utc(session: Session) -> None:

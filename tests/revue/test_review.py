@@ -750,6 +750,31 @@ def test_s22_no_act_without_its_entry(sessions: sessionmaker[Session]) -> None:
 
 
 @pytest.mark.safeguard
+@pytest.mark.parametrize("replacing", [False, True])
+def test_s13_raw_changes_of_what_was_frozen_are_refused(
+    session: Session, refused: Refused, replacing: bool
+) -> None:
+    """Neither what a signal says nor what it was about is written over, by any program."""
+    situation_in_state(session, State.SIGNAL_SEEN, educator(session))
+    known = "person, 'nord', 'lea', '2025-01-01', NULL, '2025-01-01', '2026-11-21' FROM situations"
+    session.execute(text(f"INSERT INTO people SELECT {known}"))
+    for table, changed in (
+        ("signals", ("content = 'autre'", "as_of = '2026-01-01'", "situation_id = 'x'")),
+        (
+            "situations",
+            ("facts = '{}'", "kind = 'control'", "version = NULL", "valid_until = '2030-01-01'",
+             "person = 'somebody else'", "probability = 0.5", "as_of = '2026-01-01'",
+             "opened_at = '2026-01-01'"),
+        ),
+    ):  # fmt: skip
+        if replacing:
+            refused(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")  # noqa: S608
+        for change in () if replacing else changed:
+            refused(f"UPDATE {table} SET {change}")  # noqa: S608
+            refused(f"UPDATE OR REPLACE {table} SET {change}")  # noqa: S608
+
+
+@pytest.mark.safeguard
 def test_s01_scores_stand_in_one_table(session: Session) -> None:
     lea = educator(session)
     id = situation_in_state(session, State.SIGNAL_SEEN, lea)

@@ -109,6 +109,16 @@ def test_s08_a_name_is_lifted_for_as_long_as_one_accompanies(
 
 
 @pytest.mark.safeguard
+def test_s07_s08_no_key_tells_itself(stored: Session, person_keys: PersonKeys) -> None:
+    """A line in a log that names an object in passing says nothing of what it holds."""
+    key, home = person_keys.one("p1"), person_keys.keys
+    held = (key.key, home.master, home.standing, home.signing.private_bytes_raw())
+    said = f"{key} {home} {person_keys} {person_keys.of(['p1'])}"
+    assert key.key_id in said
+    assert not [one for one in held if one and (repr(one)[2:-1] in said or one.hex() in said)]
+
+
+@pytest.mark.safeguard
 def test_s08_columns_hold_noise(stored: Session) -> None:
     rows = stored.execute(text("SELECT * FROM identities")).all()
     assert len(rows) == 3

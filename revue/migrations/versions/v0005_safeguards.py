@@ -35,13 +35,35 @@ _TRIGGERS = (
     # One signal per person and review date, whatever program writes it (S19).
     """
     CREATE TRIGGER signals_once BEFORE INSERT ON signals
-    WHEN EXISTS (
-        SELECT 1 FROM situations AS own
-        JOIN situations AS other ON other.person = own.person AND other.id <> own.id
-        JOIN signals ON signals.situation_id = other.id AND signals.as_of = NEW.as_of
-        WHERE own.id = NEW.situation_id
-    )
+    WHEN EXISTS (SELECT 1 FROM signals WHERE situation_id = NEW.situation_id)
+        OR EXISTS (
+            SELECT 1 FROM situations AS own
+            JOIN situations AS other ON other.person = own.person AND other.id <> own.id
+            JOIN signals ON signals.situation_id = other.id AND signals.as_of = NEW.as_of
+            WHERE own.id = NEW.situation_id
+        )
     BEGIN SELECT RAISE(ABORT, 'one signal per person and review date'); END
+    """,
+    # What was frozen is told as it was then, and is what the person is answered with (S13).
+    """
+    CREATE TRIGGER signals_unchanged BEFORE UPDATE ON signals
+    BEGIN SELECT RAISE(ABORT, 'what a signal says is frozen'); END
+    """,
+    """
+    CREATE TRIGGER situations_once BEFORE INSERT ON situations
+    WHEN EXISTS (SELECT 1 FROM situations WHERE id = NEW.id)
+    BEGIN SELECT RAISE(ABORT, 'a situation is opened once'); END
+    """,
+    """
+    CREATE TRIGGER situations_frozen
+    BEFORE UPDATE OF kind, as_of, version, valid_until, probability, opened_at, facts ON situations
+    BEGIN SELECT RAISE(ABORT, 'what a situation was opened with is frozen'); END
+    """,
+    # A rotation renames everybody in the directory first, and situations after them.
+    """
+    CREATE TRIGGER situations_of_one BEFORE UPDATE OF person ON situations
+    WHEN EXISTS (SELECT 1 FROM people WHERE person = OLD.person)
+    BEGIN SELECT RAISE(ABORT, 'a situation stays with its person'); END
     """,
     # Ten years later, by the newest month of the journal, a wording stands in nothing any more.
     "DROP TRIGGER wordings_kept",

@@ -26,7 +26,13 @@ from features.intake.folder import (
     TooManyFaults,
     _is_minor,
 )
-from features.intake.reading import AmbiguousFile, MissingFile, UnreadableFile, WrongColumns
+from features.intake.reading import (
+    AmbiguousFile,
+    MissingFile,
+    RefusedColumn,
+    UnreadableFile,
+    WrongColumns,
+)
 from features.keys import Keyring
 from features.protocol import InvalidProtocol
 from features.store import EventStore
@@ -845,6 +851,57 @@ def test_s04_s33_s34_a_refused_family_stops_the_import(
         read(folder, keys)
     sentence = str(refusal.value)
     assert "row 3: code" in sentence and "Take " in sentence and "'" in sentence
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "column", ["handicap", "Santé mentale", "numero_mdph", "suiviPsy", "religion", "contact_pjj"]
+)
+def test_s04_no_contact_column_tells_of_a_refused_family(
+    column: str, tmp_path: Path, keys: Keyring
+) -> None:
+    """The vault's columns are free, and what educators read there is about contacts alone."""
+    row = {"person_id": "P1", "display_name": "Zoé Nom", column: "CANARY"}
+    with pytest.raises(RefusedColumn, match=f"has the column '{column}'") as refusal:
+        read(write_folder(tmp_path, identities=[row]), keys)
+    assert "CANARY" not in str(refusal.value)
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize(
+    "invisible", [" {}", "{}\u00a0", "{}\u200b", "\ufeff{}", "{}\t", "{}\u00ad"]
+)
+def test_s07_s15_one_person_has_one_pseudonym_however_the_id_is_written(
+    invisible: str, tmp_path: Path, keys: Keyring
+) -> None:
+    """Whoever objected would come back under another one."""
+    for name, id, spelled in (("a", "Élise-1", "E\u0301lise-1"), ("b", "P1", "P1")):
+        other = invisible.format(spelled)
+        folder = write_folder(
+            tmp_path / name,
+            [stay(id, left="2024-05-31"), stay(other, "2024-06-01")],
+            [event(id, "2024-07-01"), event(other, "2024-07-02")],
+        )
+        found = read(folder, keys)
+        assert list(found.stays["person"]) == [keys.pseudonym(id)] * 2
+        assert found.quarantine.empty
+        assert keys.standing_id(other) == keys.standing_id(id)
+        write_csv(folder / "persons.csv", [stay(id), stay(other, "2024-06-01")], PERSONS_COLUMNS)
+        with pytest.raises(OverlappingStays):  # of the same person, before anybody is renamed
+            read(folder, keys)
+
+
+@pytest.mark.safeguard
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+def test_s07_s15_a_number_for_an_id_is_the_same_in_every_type(
+    kind: str, tmp_path: Path, keys: Keyring
+) -> None:
+    folder = write_folder(tmp_path, [stay("123"), stay("7")], [event("123")], parquet=True)
+    for path in folder.glob("*.parquet"):
+        table = pd.read_parquet(path)
+        table.assign(person_id=table["person_id"].astype(kind)).to_parquet(path, index=False)
+    found = read(folder, keys).stays
+    assert set(found["person"]) == {keys.pseudonym("123"), keys.pseudonym("7")}
 
 
 @pytest.mark.safeguard
