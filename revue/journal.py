@@ -27,7 +27,7 @@ from json.encoder import encode_basestring
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -56,18 +56,15 @@ KEPT_MONTHS = 12
 _LOG = Actor(login="log:journal", role=None, team=None)
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
-# The log goes on from its newest head however old that is.
-_NEWEST = (
-    select(schema.Head)
-    .order_by(schema.Head.month.desc())
-    .limit(1)
-    .execution_options(include_overdue=True)
-)
-# As tables, not as objects: how far the journal reaches depends on no rule about what is shown.
+# As tables, not as objects: how far the journal reaches depends on no rule about what is shown,
+# and every page writes here.
 _ENTRIES, _HEADS = (
     schema.Base.metadata.tables[name] for name in ("journal_entries", "journal_heads")
 )
+_NEWEST = select(_HEADS).order_by(_HEADS.c.month.desc()).limit(1)
 _LAST = select(func.max(_ENTRIES.c.position)).where(_ENTRIES.c.month == bindparam("month"))
+_ADD, _BEGIN = insert(_ENTRIES), insert(_HEADS)
+_GROW = update(_HEADS).where(_HEADS.c.month == bindparam("grown"))
 
 LATE = timedelta(hours=1)
 """Acts that for so long got no checkpoint outside the database are a fault of the journal."""
@@ -110,27 +107,19 @@ def record(
         The time of the act, aware.
     """
     sign: Signer = session.info["sign"]
-    newest = session.scalars(_NEWEST).first()
+    session.flush()
+    database = session.connection()
+    newest = database.execute(_NEWEST).first()
     month = f"{schema.utc(now):%Y-%m}"
-    if newest is not None and month > newest.month:
-        head = schema.Head(month=month, size=0, frontier="")
-        first = schema.Entry(
-            actor=_LOG.login,
-            act="checkpoint",
-            subject=newest.month,
-            commitment=_chain_commitment(newest),
-        )
-        _append(session, head, first, now)
-    else:
-        # A clock set back does not reopen a closed month.
-        head = newest or schema.Head(month=month, size=0, frontier="")
-    entry = schema.Entry(
-        actor=actor.login,
-        act=act,
-        subject=subject,
-        commitment=_commitment(sign, head.month, head.size, act, subject, details),
-    )
-    _append(session, head, entry, now)
+    head = None if newest is None else _Head(*newest)
+    if head is not None and month > head.month:
+        chained = _Said(_LOG.login, "checkpoint", head.month, _chain_commitment(head))
+        head = _append(database, sign, month, None, chained, now)
+    elif head is not None:
+        month = head.month  # a clock set back does not reopen a closed month
+    size = 0 if head is None else head.size
+    committed = _commitment(sign, month, size, act, subject, details)
+    _append(database, sign, month, head, _Said(actor.login, act, subject, committed), now)
 
 
 def acts(
@@ -175,43 +164,40 @@ def _commitment(
     return hashlib.sha256(sign(f"{NAME}/commitment\n{opened}".encode()).encode()).hexdigest()
 
 
-def _append(session: Session, head: schema.Head, entry: schema.Entry, now: datetime) -> None:
-    """Place an entry at the end of a month and sign the month's new head.
+def _append(
+    database: Connection, sign: Signer, month: str, head: _Head | None, said: _Said, now: datetime
+) -> _Head | None:
+    """Place an entry at the end of a month and sign the month's new head, its first or the next.
 
     A head that was changed, or has lost entries, is never signed again: the act goes on,
     for danger does not wait (S33), and the journal stays visibly broken.
     """
-    sign: Signer = session.info["sign"]
-    entry.month, entry.position = head.month, _next_position(session, head.month)
-    intact = entry.position == head.size and _is_intact(head, sign)
-    entry.at = schema.utc(now).isoformat()
-    leaf = leaf_hash(_content(entry))
-    entry.leaf = leaf.hex()
-    session.add(entry)
-    if intact:
-        frontier = grow(_read_frontier(head.frontier), head.size, leaf)
-        head.size += 1
-        head.frontier = "".join(subtree.hex() for subtree in frontier)
-        head.root = tree_root(frontier).hex()
-        head.signature = sign(_note(head))
-        session.add(head)
-    session.flush()
+    last = database.scalar(_LAST, {"month": month})
+    position, at = 0 if last is None else last + 1, schema.utc(now).isoformat()
+    leaf = leaf_hash(content_of(month, position, at, *said))
+    placed = {"month": month, "position": position, "at": at, "leaf": leaf.hex()}
+    database.execute(_ADD, {**placed, **said._asdict()})
+    size = 0 if head is None else head.size
+    if position != size or not (head is None or _is_intact(head, sign)):
+        return head
+    frontier = grow(() if head is None else _read_frontier(head.frontier), size, leaf)
+    root, subtrees = tree_root(frontier), "".join(subtree.hex() for subtree in frontier)
+    signature = sign(note_of(month, size + 1, root))
+    grown = _Head(month, size + 1, root.hex(), subtrees, signature)
+    if head is None:
+        database.execute(_BEGIN, grown._asdict())
+    else:
+        database.execute(_GROW, {"grown": month, **grown._asdict()})
+    return grown
 
 
-def _is_intact(head: schema.Head, sign: Signer) -> bool:
-    """Say whether a head is new, or as it was signed; Ed25519 signs the same text the same way."""
-    if not head.size and not head.frontier:
-        return head.signature is None
+def _is_intact(head: _Head, sign: Signer) -> bool:
+    """Say whether a head is as it was signed; Ed25519 signs the same text the same way."""
     try:
         same_root = tree_root(_read_frontier(head.frontier)).hex() == head.root
     except ValueError:
         return False
     return same_root and head.signature == sign(_note(head))
-
-
-def _next_position(session: Session, month: str) -> int:
-    last = session.scalar(_LAST, {"month": month})
-    return 0 if last is None else last + 1
 
 
 def verify_journal(session: Session, verify: Verifier) -> JournalReport:
@@ -388,7 +374,7 @@ class _Head(NamedTuple):
     signature: str
 
 
-class _First(NamedTuple):
+class _Said(NamedTuple):
     actor: str
     act: str
     subject: str
@@ -401,7 +387,7 @@ class _Tree:
 
     size: int
     frontier: tuple[bytes, ...]
-    first: _First
+    first: _Said
     roots: Mapping[int, bytes]
 
 
@@ -467,7 +453,7 @@ def _read_tree(connection: sqlite3.Connection, month: str, asked: Collection[int
         if hashed.hexdigest() != leaf:
             raise _Fault(f"{month} entry {size}: its content is not what was recorded.")
         if first is None:
-            first = _First(actor, act, subject, commitment)
+            first = _Said(actor, act, subject, commitment)
         node, carry = hashed.digest(), size
         while carry & 1:
             node = sha256(b"\1" + frontier.pop() + node).digest()
@@ -607,28 +593,16 @@ def content_of(
     return canonical([month, position, at, actor, act, subject, commitment]).encode()
 
 
-def _content(entry: schema.Entry) -> bytes:
-    return content_of(
-        entry.month,
-        entry.position,
-        entry.at,
-        entry.actor,
-        entry.act,
-        entry.subject,
-        entry.commitment,
-    )
-
-
 def _read_frontier(text: str) -> tuple[bytes, ...]:
     width = 2 * hashlib.sha256().digest_size
     return tuple(bytes.fromhex(text[at : at + width]) for at in range(0, len(text), width))
 
 
-def _note(head: schema.Head | _Head) -> bytes:
+def _note(head: _Head) -> bytes:
     return note_of(head.month, head.size, bytes.fromhex(head.root))
 
 
-def _chain_commitment(head: schema.Head | _Head) -> str:
+def _chain_commitment(head: _Head) -> str:
     # Without the key's id in the signature line: months are chained as they always were.
     signature = b64encode(bytes.fromhex(head.signature)).decode()
     return hashlib.sha256(_note(head) + f"\n\u2014 {NAME} {signature}\n".encode()).hexdigest()

@@ -414,8 +414,13 @@ def test_every_act_recorded_anywhere_has_a_label() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef):
                 names = [argument.arg for argument in node.args.posonlyargs + node.args.args]
-                if "act" in names:
-                    places[node.name] = names.index("act")
+            elif isinstance(node, ast.ClassDef):
+                fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
+                names = [ast.unparse(field.target) for field in fields]
+            else:
+                continue
+            if "act" in names:
+                places[node.name] = names.index("act")
     found: dict[str, Path] = {}
     for path, tree in trees.items():
         constants = constants_of(tree)
