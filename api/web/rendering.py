@@ -122,10 +122,10 @@ def templates(language: Language) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        speech.marked_up, speech.marked_up_count, newstyle=True
-    )
-    environment.globals["language"] = language
+    # The extension's own way to the sentence is through three calls, a hundred times a page.
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    say, count = speech.marked_up, speech.marked_up_count
+    environment.globals.update(language=language, _=say, gettext=say, ngettext=count)
     environment.filters.update(
         day=speech.day,
         moment=speech.moment,

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from features.phrases import PHRASES, Language
 
@@ -105,11 +105,24 @@ class Speech:
             return f"{self.day(local.date())} à {local.hour} h {local.minute:02d}"
         return f"{self.day(local.date())} at {local:%H:%M}"
 
-    def marked_up(self, sentence: str) -> str:
-        """Return a sentence as a template takes it: ours may hold tags, any other is escaped."""
-        said = sentences(self.language).get(sentence)
-        return escape(sentence.replace("%", "%%")) if said is None else said
+    def marked_up(self, sentence: str, /, **values: object) -> Markup:
+        """Say a sentence as a template takes it: ours may hold tags, any other is escaped.
 
-    def marked_up_count(self, one: str, many: str, number: int) -> str:
-        """Return the sentence that agrees with a number, as a template takes it."""
-        return translations(self.language).ngettext(one, many, number)
+        What stands in the holes is escaped as well.
+        """
+        said = _marked_up(self.language).get(sentence)
+        return escape(sentence) if said is None else _filled(said, values)
+
+    def marked_up_count(self, one: str, many: str, number: int, /, **values: object) -> Markup:
+        """Say the sentence that agrees with a number, which is its ``num``."""
+        said = Markup(translations(self.language).ngettext(one, many, number))  # noqa: S704 - ours
+        return _filled(said, {"num": number, **values})
+
+
+@cache
+def _marked_up(language: Language) -> Mapping[str, Markup]:
+    return {said: Markup(text) for said, text in sentences(language).items()}  # noqa: S704 - ours
+
+
+def _filled(said: Markup, values: Mapping[str, object]) -> Markup:
+    return said % values if "%" in said else said
