@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from html import escape
-from itertools import count
 
 from features.codes import lanes, matches
 from features.facts import PACE_DAYS, RECIPROCAL_CONTACT, Facts, KnownEvent, retold
@@ -138,11 +138,20 @@ class _Axis:
         """Choose the words of the language."""
         return Told(fr, en).to(self.language)
 
+    @cached_property
+    def days(self) -> int:
+        """How many there are from the start to the end."""
+        return (self.end - self.start).days
+
+    @cached_property
+    def room(self) -> int:
+        """What the days have between the first dot and the last."""
+        return self.layout.width - self.layout.names - 2 * _EDGE
+
     def x(self, when: date) -> float:
         """Return the place of a day."""
-        room = self.layout.width - self.layout.names - 2 * _EDGE
-        share = (when - self.start) / (self.end - self.start)
-        return round(self.layout.names + _EDGE + share * room, 1)
+        share = (when - self.start).days / self.days
+        return round(self.layout.names + _EDGE + share * self.room, 1)
 
 
 def _axis(facts: Facts, layout: Layout, language: Language) -> _Axis:
@@ -219,8 +228,9 @@ def _month_marks(axis: _Axis, top: float, bottom: float) -> Iterator[str]:
 def _lanes(events: Sequence[KnownEvent], axis: _Axis, top: float) -> tuple[list[str], float]:
     """Draw the lanes that hold something, from the top down; return where they end, too."""
     layout, parts, y = axis.layout, list[str](), top
-    for lane in _present(events, axis):
-        placed = list(_placed([event for event in events if event.lane == lane], axis))
+    told, day = axis.say("{} : {}", "{}: {}"), axis.words.day
+    for lane, of_lane in _by_lane(events, axis).items():
+        placed = list(_placed(of_lane, axis))
         reach = max(abs(row) for _, _, row in placed) * _STEP + _RADIUS
         name_room = 0 if layout.names else _NAME_ROOM
         height = max(layout.lane, name_room + 2 * reach + _GAP)
@@ -233,31 +243,32 @@ def _lanes(events: Sequence[KnownEvent], axis: _Axis, top: float) -> tuple[list[
         )
         for event, x, row in placed:
             kind = "dot service" if is_service_part(event) else "dot"
-            told = axis.say("{} : {}", "{}: {}").format(
-                axis.words.day(event.occurred_on), escape(event.label)
-            )
+            title = told.format(day(event.occurred_on), escape(event.label))
             parts.append(
                 f'<circle class="{kind}" cx="{x}" cy="{middle + row * _STEP}" r="{_RADIUS}">'
-                f"<title>{told}</title></circle>"
+                f"<title>{title}</title></circle>"
             )
         y += height
     return parts, y if parts else y + layout.lane
 
 
-def _present(events: Iterable[KnownEvent], axis: _Axis) -> list[str]:
-    """Name the lanes that hold something, in the order of the vocabulary."""
-    present = {event.lane for event in events}
-    return [lane for lane in lanes(axis.language) if lane in present]
+def _by_lane(events: Iterable[KnownEvent], axis: _Axis) -> dict[str, list[KnownEvent]]:
+    """Sort events into the lanes that hold something, in the order of the vocabulary."""
+    held: dict[str, list[KnownEvent]] = {lane: [] for lane in lanes(axis.language)}
+    for event in events:
+        if event.lane in held:
+            held[event.lane].append(event)
+    return {lane: of_lane for lane, of_lane in held.items() if of_lane}
 
 
 def _placed(events: Iterable[KnownEvent], axis: _Axis) -> Iterator[tuple[KnownEvent, float, int]]:
     """Place the dots of one lane: those of neighbouring days step aside, so that all are seen."""
     newest: dict[int, float] = {}
     for event in events:
-        x = axis.x(event.occurred_on)
+        x, row = axis.x(event.occurred_on), 0
         # On the line, then one row below, one above, two below …
-        rows = (-(n // 2) if n % 2 == 0 else n // 2 + 1 for n in count())
-        row = next(r for r in rows if x - newest.get(r, -_STEP) >= _STEP)
+        while x - newest.get(row, -_STEP) < _STEP:
+            row = -row if row > 0 else 1 - row
         newest[row] = x
         yield event, x, row
 
@@ -273,8 +284,7 @@ def _summary(events: Sequence[KnownEvent], axis: _Axis, last: date | None) -> st
     if not events:
         return _nothing(axis)
     words, told = axis.words, []
-    for lane in _present(events, axis):
-        of_lane = [event for event in events if event.lane == lane]
+    for lane, of_lane in _by_lane(events, axis).items():
         service = sum(is_service_part(event) for event in of_lane)
         told.append(
             axis.say("{} : {}{}, le dernier le {}", "{}: {}{}, the last on {}").format(
