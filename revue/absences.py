@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, String, bindparam, select, union_all
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
@@ -27,9 +27,13 @@ _AWAY = (
     .where(schema.Absence.last_on >= bindparam("today"))
     .order_by(schema.Absence.id)
 )
-_STOOD_IN_FOR = _AWAY.with_only_columns(schema.Absence.login).where(
-    schema.Absence.stand_in == bindparam("login")
+WHOSE = union_all(
+    select(bindparam("login", type_=String)),
+    _AWAY.with_only_columns(schema.Absence.login)
+    .where(schema.Absence.stand_in == bindparam("login"))
+    .order_by(None),
 )
+"""Whose persons the educator ``login`` accompanies ``today``, for statements that go on from it."""
 
 
 class InvalidAbsence(RebondError):
@@ -50,8 +54,7 @@ class NoSuchAbsence(RebondError):
 
 def logins_of(session: Session, login: str, today: date) -> frozenset[str]:
     """Return whose persons an educator accompanies today: their own, and of those away."""
-    away = session.scalars(_STOOD_IN_FOR, {"login": login, "today": today})
-    return frozenset({login, *away})
+    return frozenset(session.scalars(WHOSE, {"login": login, "today": today}))
 
 
 def stand_ins(session: Session, today: date) -> dict[str, str | None]:

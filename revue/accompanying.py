@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, ColumnElement, Date, bindparam, or_, selec
 from sqlalchemy.orm import Session
 
 from revue import schema
-from revue.absences import logins_of
+from revue.absences import WHOSE
 from revue.permissions import NotYours
 from revue.records import Actor
 from revue.states import CLOSED_STATES, EXPIRING_STATES
@@ -23,15 +23,14 @@ def is_valid(day: date | BindParameter[date]) -> ColumnElement[bool]:
 
 def _accompanied() -> ColumnElement[bool]:
     person, situation = schema.Person, schema.Situation
-    logins: BindParameter[str] = bindparam("logins", expanding=True)
     assigned = (
         select(situation.person)
-        .where(situation.assigned_to.in_(logins))
+        .where(situation.assigned_to.in_(WHOSE))
         .where(situation.state.not_in(CLOSED_STATES))
         .where(is_valid(bindparam("today", type_=Date)))
     )
     return (person.team == bindparam("team")) & or_(
-        person.referent.in_(logins), person.person.in_(assigned)
+        person.referent.in_(WHOSE), person.person.in_(assigned)
     )
 
 
@@ -45,17 +44,16 @@ _AMONG = (
 )
 
 
-def asked_by(session: Session, actor: Actor, *, today: date) -> dict[str, object]:
+def asked_by(actor: Actor, *, today: date) -> dict[str, object]:
     """Return what :data:`ACCOMPANIED` asks about: whose persons, in which team, on which day."""
-    logins = logins_of(session, actor.login, today)
-    return {"team": actor.team, "logins": sorted(logins), "today": today}
+    return {"team": actor.team, "login": actor.login, "today": today}
 
 
 def accompanied_among(
     session: Session, actor: Actor, people: Collection[str], *, today: date
 ) -> frozenset[str]:
     """Return whom of ``people`` the actor accompanies."""
-    asked = {**asked_by(session, actor, today=today), "people": sorted(people)}
+    asked = {**asked_by(actor, today=today), "people": sorted(people)}
     return frozenset(session.scalars(_AMONG, asked))
 
 

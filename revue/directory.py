@@ -216,7 +216,7 @@ def people_of(
         select(schema.Person)
         .where(ACCOMPANIED)
         .where(or_(schema.Person.left_on.is_(None), schema.Person.left_on >= today)),
-        asked_by(session, actor, today=today),
+        asked_by(actor, today=today),
     ).all()
     people = [person.person for person in mine]
     run = newest_run(session)

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from features.keys import keyed_hash
 from revue import schema
-from revue.absences import logins_of, stand_ins
+from revue.absences import WHOSE, stand_ins
 from revue.journal import record
 from revue.order import neutral
 from revue.permissions import Permission, account_of, check_allowed
@@ -53,7 +53,7 @@ CONTROL_INTERVAL = timedelta(days=365)
 """A person is drawn at random at most once in this time (S35)."""
 
 
-def _looked_after(*conditions: ColumnElement[bool]) -> CompoundSelect[str]:
+def _looked_after(logins: Any, *conditions: ColumnElement[bool]) -> CompoundSelect[str]:
     """Select the ids of situations of some educators, along an index each way they come by them.
 
     Asked as one condition, all they ever had would be fetched for their states to be looked at.
@@ -61,7 +61,7 @@ def _looked_after(*conditions: ColumnElement[bool]) -> CompoundSelect[str]:
     row = schema.Situation
     return union(
         *(
-            select(row.id).where(whose.in_(_LOGINS), *conditions)
+            select(row.id).where(whose.in_(logins), *conditions)
             for whose in (row.referent, row.assigned_to)
         )
     )
@@ -87,7 +87,7 @@ def _mine() -> Select[*tuple[Any, ...]]:
         )
         .outerjoin(view, (view.situation_id == row.id) & (view.user_id == _ACCOUNT))
         .outerjoin(reveal, (reveal.situation_id == row.id) & (reveal.user_id == _ACCOUNT))
-        .where(row.id.in_(_looked_after(row.team == _TEAM, still)))
+        .where(row.id.in_(_looked_after(WHOSE, row.team == _TEAM, still)))
         .where(row.id.not_in(asked))
     )
 
@@ -107,7 +107,7 @@ def _load() -> Select[int]:
     row = schema.Situation
     return (
         select(func.count())
-        .where(row.id.in_(_looked_after(is_waiting(_TODAY))))
+        .where(row.id.in_(_looked_after(_LOGINS, is_waiting(_TODAY))))
         .where(func.coalesce(row.assigned_to, row.referent).in_(_LOGINS))
     )
 
@@ -317,7 +317,7 @@ def _accompanied(session: Session, actor: Actor, now: datetime, today: date) -> 
         {
             "account": account_of(actor),
             "team": actor.team,
-            "logins": sorted(logins_of(session, actor.login, today)),
+            "login": actor.login,
             "today": today,
         },
     )
@@ -376,11 +376,9 @@ def _places_left(
     if last is None or last.per_referent is None:
         return None
     away = stand_ins(session, today)
-    carried = [
-        login
-        for login in logins_of(session, actor.login, today)
-        if (away.get(login) or login) == actor.login
-    ]
+    carried = [login for login, stand_in in away.items() if stand_in == actor.login]
+    if away.get(actor.login) is None:
+        carried.append(actor.login)
     load = session.scalar(_LOAD, {"logins": carried, "today": today})
     return max(0, last.per_referent - (load or 0))
 

@@ -17,19 +17,35 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from features.keys import SealBroken
 from revue import schema
-from revue.accompanying import accompanied_among
+from revue.accompanying import ACCOMPANIED, asked_by
 from revue.database import PATIENCE
 from revue.journal import record
 from revue.permissions import Permission, account_of, check_allowed
 from revue.records import Actor
 from revue.retention import INCLUDE_OVERDUE
 from revue.standings import DataKey, PersonKeys
+
+_TODAYS = (schema.Lift.user_id == bindparam("account")) & (schema.Lift.on == bindparam("on"))
+_SEALED = (
+    select(
+        schema.Identity.person,
+        schema.Identity.sealed,
+        exists().where(schema.Lift.person == schema.Identity.person, _TODAYS).label("shown"),
+        select(func.count(schema.Lift.person)).where(_TODAYS).scalar_subquery().label("lifted"),
+    )
+    .join(schema.Person, schema.Person.person == schema.Identity.person)
+    .where(schema.Identity.person.in_(bindparam("people", expanding=True)))
+    .where(ACCOMPANIED)
+)
+"""What is sealed of those whom somebody accompanies, whether it was opened for them on a day,
+and how many were: every page asks it, so it is built once."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +148,7 @@ def open_identity(key: DataKey, sealed: bytes, person: str) -> Identity:
     return Identity(**json.loads(key.unseal(sealed, person)))
 
 
-def _open_whole(key: DataKey, row: schema.Identity) -> Identity:
+def _open_whole(key: DataKey, row: schema.Identity | Row[Any]) -> Identity:
     return open_identity(key, row.sealed, row.person)
 
 
@@ -221,19 +237,13 @@ def display_names(
         The role lifts no name.
     """
     check_allowed(actor, Permission.LIFT_IDENTITY)
-    mine = accompanied_among(session, actor, people, today=today)
-    rows = session.scalars(select(schema.Identity).where(schema.Identity.person.in_(mine))).all()
     account, on = account_of(actor), schema.utc(now).date()
-    shown = set(
-        session.scalars(select(schema.Lift.person).filter_by(user_id=account, on=on))
-        if rows
-        else ()
-    )
-    room = per_day - len(shown)
+    asked = {"people": sorted(people), "account": account, "on": on}
+    rows = session.execute(_SEALED, asked | asked_by(actor, today=today)).all()
     names, fresh = {}, list[dict[str, object]]()
     broken, refused = list[str](), list[str]()
     for row, data_key in zip(rows, keys.of([row.person for row in rows]), strict=True):
-        if row.person not in shown and len(fresh) >= room:
+        if not row.shown and row.lifted + len(fresh) >= per_day:
             refused.append(row.person)
             continue
         try:
@@ -244,7 +254,7 @@ def display_names(
             continue
         if name is not None:
             names[row.person] = name
-            if row.person not in shown:
+            if not row.shown:
                 fresh.append({"user_id": account, "on": on, "person": row.person})
     if fresh:
         session.execute(insert(schema.Lift).prefix_with("OR IGNORE"), fresh)
