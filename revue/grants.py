@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
@@ -28,6 +28,7 @@ from revue.states import CLOSED_STATES
 from revue.vault import identity_of
 
 _DAY = timedelta(days=1)
+_HELD = select(schema.Identity.person).where(schema.Identity.person == bindparam("person"))
 
 OPEN_CONTACTS = "open_contacts"
 """The act under which the journal holds that leave was given."""
@@ -172,7 +173,7 @@ def read_contacts(
 
 def has_identity(session: Session, person: str) -> bool:
     """Say whether the vault holds anything of a person; nothing is opened."""
-    return session.get(schema.Identity, person) is not None
+    return session.scalars(_HELD, {"person": person}).first() is not None
 
 
 def _accompanied(session: Session, actor: Actor, situation_id: str, *, today: date) -> Seen:

@@ -80,6 +80,11 @@ _COME = select(
     select(schema.Reveal.at).filter_by(**_MINE).exists(),
     select(schema.View.at).filter_by(**_MINE).exists(),
 )
+_FOUND = (
+    select(schema.Situation, schema.SecondLook, *_COME.selected_columns)
+    .outerjoin(schema.SecondLook, schema.SecondLook.situation_id == schema.Situation.id)
+    .where(schema.Situation.id == bindparam("situation"))
+)
 _FOLLOW_UPS = (
     select(schema.FollowUp)
     .where(schema.FollowUp.situation_id == bindparam("situation"))
@@ -133,16 +138,16 @@ def visible(session: Session, actor: Actor, situation_id: str, *, today: date) -
         The role sees no situation, or this is somebody else's.
     """
     check_allowed(actor, Permission.READ_SITUATION)
-    row = session.get(schema.Situation, situation_id)
-    if row is None:
-        raise NoSuchSituation(f"no situation has the id {situation_id!r}.")
     account = account_of(actor)
-    look = session.get(schema.SecondLook, row.id)
+    found = session.execute(_FOUND, {"situation": situation_id, "account": account}).first()
+    if found is None:
+        raise NoSuchSituation(f"no situation has the id {situation_id!r}.")
+    row, look, *come = found
     asked = look is not None and look.reader_id == account and actor.team == row.team
     if look is not None and asked and look.ended_at is None:
         return Seen(row, Part.SECOND_READER, row.state, look)
     if accompanies(actor, row, logins_of(session, actor.login, today)):
-        return Seen(row, Part.ACCOMPANYING, _standing(session, row, account, today), look)
+        return Seen(row, Part.ACCOMPANYING, _standing(row, _come(*come), today), look)
     if asked:
         # Where it stands now would tell what the first educator decided.
         over = row.state if row.state in CLOSED_STATES else State.LOOKED_TWICE
@@ -153,17 +158,20 @@ def visible(session: Session, actor: Actor, situation_id: str, *, today: date) -
     )
 
 
-def _standing(session: Session, row: schema.Situation, account: int, today: date) -> State:
+def _standing(row: schema.Situation, own: State, today: date) -> State:
     state = state_on(row.state, row.valid_until, today)
     if state is State.PUT_OFF and row.again_on is not None and row.again_on <= today:
-        return check_step(state, Act.RESUME, progress(session, row.id, account))
-    return progress(session, row.id, account) if state in BEGUN_STATES else state
+        return check_step(state, Act.RESUME, own)
+    return own if state in BEGUN_STATES else state
 
 
 def progress(session: Session, situation_id: str, account: int) -> State:
     """Tell how far one educator has come on their own."""
     come = {"situation": situation_id, "account": account}
-    revealed, viewed = session.execute(_COME, come).one()
+    return _come(*session.execute(_COME, come).one())
+
+
+def _come(revealed: bool, viewed: bool) -> State:
     return State.SIGNAL_SEEN if revealed else State.VIEWED if viewed else State.TO_LOOK_AT
 
 
@@ -282,7 +290,7 @@ def page_as(
         again_on=None if reader else row.again_on,
         # A colleague's view is not read before one's own (S2).
         second_look=None if reader or look is None else _told_look(session, look, own is not None),
-        follow_ups=() if reader else _follow_ups(session, row.id),
+        follow_ups=() if decision is None else _follow_ups(session, row.id),
         contestation=None if reader else newest_contestation(session, row.id),
         observations=observations_of(session, row.person, today=today),
         stopped=stopped,

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import bindparam, exists, select, tuple_
+from sqlalchemy import Row, bindparam, exists, select, tuple_
 from sqlalchemy.orm import Session
 
 from features.keys import ForgedSignature
@@ -44,10 +45,16 @@ _STOPPED = (ModelState.SUSPENDED, ModelState.REJECTED)
 
 _SINCE = (
     select(
-        schema.Entry,
-        ~exists().where(
-            schema.Model.version == bindparam("version"), schema.Model.state.not_in(_STOPPED)
-        ),
+        schema.Entry.month,
+        schema.Entry.position,
+        schema.Entry.leaf,
+        schema.Entry.act,
+        schema.Entry.subject,
+        (
+            ~exists().where(
+                schema.Model.version == bindparam("version"), schema.Model.state.not_in(_STOPPED)
+            )
+        ).label("by_hand"),
     )
     .where(
         tuple_(schema.Entry.month, schema.Entry.position)
@@ -85,20 +92,21 @@ class Stops:
             self._read_all(session)
         month, position, _ = self.last or ("", 0, "")
         since = {"month": month, "position": position, "version": version}
-        found = session.execute(_SINCE, since, execution_options={"populate_existing": True}).all()
-        known = [(entry.month, entry.position, entry.leaf) for entry, _ in found[:1]]
-        added = [entry for entry, _ in found[1:]]
+        found = session.execute(_SINCE, since).all()
+        known, added = [(entry.month, entry.position, entry.leaf) for entry in found[:1]], found[1:]
         if known != [self.last] or any(self._lifts(entry) for entry in added):
             self._read_all(session)
         else:
             self._follow(added)
-        return not self.holds or version in self.standing or any(hand for _, hand in found[:1])
+        return (
+            not self.holds or version in self.standing or any(entry.by_hand for entry in found[:1])
+        )
 
-    def _lifts(self, entry: schema.Entry) -> bool:
+    def _lifts(self, entry: schema.Entry | Row[*tuple[Any, ...]]) -> bool:
         stopped_by = self.standing.get(entry.subject)
         return stopped_by is not None and entry.act in _LIFTED_BY[stopped_by]
 
-    def _follow(self, entries: Iterable[schema.Entry]) -> None:
+    def _follow(self, entries: Iterable[schema.Entry | Row[*tuple[Any, ...]]]) -> None:
         for entry in entries:
             if self._lifts(entry):
                 del self.standing[entry.subject]

@@ -148,7 +148,7 @@ def open_identity(key: DataKey, sealed: bytes, person: str) -> Identity:
     return Identity(**json.loads(key.unseal(sealed, person)))
 
 
-def _open_whole(key: DataKey, row: schema.Identity | Row[Any]) -> Identity:
+def _open_whole(key: DataKey, row: schema.Identity | Row[*tuple[Any, ...]]) -> Identity:
     return open_identity(key, row.sealed, row.person)
 
 

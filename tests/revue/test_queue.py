@@ -208,8 +208,8 @@ def test_s09_scoring_gives_each_to_whom_the_directory_names_now(session: Session
     assert unassigned == "p2"
 
 
-SMALL = {"runs", "journal_heads", "absences"}
-"""Tables of a few rows a month, kept for months."""
+SMALL = {"runs", "journal_heads", "absences", "CONSTANT"}
+"""Tables of a few rows a month, kept for months; a constant row is of none."""
 
 
 def test_a_queue_and_a_page_take_a_handful_of_indexed_queries(session: Session) -> None:
