@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
 
-from sqlalchemy import BindParameter, ColumnElement, Date, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Date, bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from revue import schema
 from revue.absences import WHOSE
 from revue.permissions import NotYours
-from revue.records import Actor
+from revue.records import Actor, State
 from revue.states import CLOSED_STATES, EXPIRING_STATES
+
+
+def is_among(states: Iterable[State]) -> ColumnElement[bool]:
+    """Return the condition that a situation is in one of some states.
+
+    They stand in the SQL as text: parameters would be spelled out again at every execution.
+    """
+    return schema.Situation.state.in_([literal_column(f"'{state.value}'") for state in states])
 
 
 def is_valid(day: date | BindParameter[date]) -> ColumnElement[bool]:
     """Return the condition that a situation, if it waits, is not past its validity (S19)."""
     row = schema.Situation
-    return or_(row.state.not_in(EXPIRING_STATES), row.valid_until.is_(None), row.valid_until >= day)
+    return or_(~is_among(EXPIRING_STATES), row.valid_until.is_(None), row.valid_until >= day)
 
 
 def _accompanied() -> ColumnElement[bool]:
@@ -26,7 +34,7 @@ def _accompanied() -> ColumnElement[bool]:
     assigned = (
         select(situation.person)
         .where(situation.assigned_to.in_(WHOSE))
-        .where(situation.state.not_in(CLOSED_STATES))
+        .where(~is_among(CLOSED_STATES))
         .where(is_valid(bindparam("today", type_=Date)))
     )
     return (person.team == bindparam("team")) & or_(

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 from features.keys import keyed_hash
 from revue import schema
 from revue.absences import WHOSE, stand_ins
+from revue.accompanying import is_among
 from revue.journal import record
 from revue.order import neutral
 from revue.permissions import Permission, account_of, check_allowed
@@ -70,7 +71,7 @@ def _looked_after(logins: Any, *conditions: ColumnElement[bool]) -> CompoundSele
 def _mine() -> Select[*tuple[Any, ...]]:
     row, view, reveal, look = schema.Situation, schema.View, schema.Reveal, schema.SecondLook
     asked = select(look.situation_id).where(look.reader_id == _ACCOUNT, look.ended_at.is_(None))
-    still = is_waiting(_TODAY) | row.state.in_(DONE_STATES) & row.again_on.is_not(None)
+    still = is_waiting(_TODAY) | is_among(DONE_STATES) & row.again_on.is_not(None)
     return (
         select(
             row.id,
@@ -99,7 +100,7 @@ def _asked_looks() -> Select[*tuple[Any, ...]]:
         .join(look, look.situation_id == row.id)
         .where(look.reader_id == _ACCOUNT, look.ended_at.is_(None))
         .where(row.team == _TEAM)
-        .where(row.state.not_in(CLOSED_STATES))
+        .where(~is_among(CLOSED_STATES))
     )
 
 

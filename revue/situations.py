@@ -19,7 +19,7 @@ from features.errors import RebondError
 from features.facts import Facts
 from revue import schema
 from revue.absences import logins_of
-from revue.accompanying import is_valid
+from revue.accompanying import is_among, is_valid
 from revue.journal import record
 from revue.noting import observations_of
 from revue.permissions import (
@@ -249,7 +249,7 @@ def move(
 
 def is_waiting(day: date | BindParameter[date]) -> ColumnElement[bool]:
     """Return the condition that a situation is open and, at ``day``, not past its validity."""
-    return schema.Situation.state.in_(OPEN_STATES) & is_valid(day)
+    return is_among(OPEN_STATES) & is_valid(day)
 
 
 def page_of(
