@@ -27,13 +27,18 @@ _AWAY = (
     .where(schema.Absence.last_on >= bindparam("today"))
     .order_by(schema.Absence.id)
 )
-WHOSE = union_all(
-    select(bindparam("login", type_=String)),
+_LOGIN = bindparam("login", type_=String)
+_STOOD_IN_FOR = (
     _AWAY.with_only_columns(schema.Absence.login)
-    .where(schema.Absence.stand_in == bindparam("login"))
-    .order_by(None),
+    .where(schema.Absence.stand_in == _LOGIN)
+    .order_by(None)
 )
+_REPLACED = _AWAY.where(schema.Absence.login == _LOGIN, schema.Absence.stand_in.is_not(None))
+
+WHOSE = union_all(select(_LOGIN), _STOOD_IN_FOR)
 """Whose persons the educator ``login`` accompanies ``today``, for statements that go on from it."""
+CARRIED = union_all(select(_LOGIN).where(~_REPLACED.exists()), _STOOD_IN_FOR)
+"""Of those, whose situations count for this educator: not their own while somebody stands in."""
 
 
 class InvalidAbsence(RebondError):

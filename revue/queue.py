@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     CompoundSelect,
     Date,
@@ -30,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from features.keys import keyed_hash
 from revue import schema
-from revue.absences import WHOSE, stand_ins
+from revue.absences import CARRIED, WHOSE, stand_ins
 from revue.accompanying import is_among
 from revue.journal import record
 from revue.order import neutral
@@ -54,7 +53,9 @@ CONTROL_INTERVAL = timedelta(days=365)
 """A person is drawn at random at most once in this time (S35)."""
 
 
-def _looked_after(logins: Any, *conditions: ColumnElement[bool]) -> CompoundSelect[str]:
+def _looked_after(
+    logins: CompoundSelect[str], *conditions: ColumnElement[bool]
+) -> CompoundSelect[str]:
     """Select the ids of situations of some educators, along an index each way they come by them.
 
     Asked as one condition, all they ever had would be fetched for their states to be looked at.
@@ -108,14 +109,13 @@ def _load() -> Select[int]:
     row = schema.Situation
     return (
         select(func.count())
-        .where(row.id.in_(_looked_after(_LOGINS, is_waiting(_TODAY))))
-        .where(func.coalesce(row.assigned_to, row.referent).in_(_LOGINS))
+        .where(row.id.in_(_looked_after(CARRIED, is_waiting(_TODAY))))
+        .where(func.coalesce(row.assigned_to, row.referent).in_(CARRIED))
     )
 
 
 # Every queue asks these, so they are built once.
 _ACCOUNT, _TEAM = bindparam("account", type_=Integer), bindparam("team", type_=String)
-_LOGINS: BindParameter[str] = bindparam("logins", expanding=True)
 _TODAY = bindparam("today", type_=Date)
 _MINE, _ASKED, _LOAD = _mine(), _asked_looks(), _load()
 _NEWEST_RUN = select(schema.Run).order_by(schema.Run.id.desc()).limit(1)
@@ -376,11 +376,7 @@ def _places_left(
 ) -> int | None:
     if last is None or last.per_referent is None:
         return None
-    away = stand_ins(session, today)
-    carried = [login for login, stand_in in away.items() if stand_in == actor.login]
-    if away.get(actor.login) is None:
-        carried.append(actor.login)
-    load = session.scalar(_LOAD, {"logins": carried, "today": today})
+    load = session.scalar(_LOAD, {"login": actor.login, "today": today})
     return max(0, last.per_referent - (load or 0))
 
 

@@ -10,9 +10,11 @@ restored from a copy made before (:func:`PersonKeys.since`).
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from weakref import finalize
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -55,6 +58,9 @@ CREATE TRIGGER IF NOT EXISTS register_grows AFTER INSERT ON register
 WHEN NEW.number < 1 OR NEW.number < (SELECT MAX(number) FROM register)
 BEGIN SELECT RAISE(ABORT, 'the register only ever grows'); END;
 """
+_KEYS_OF = (
+    "SELECT person, key_id, wrapped FROM data_keys WHERE person IN (SELECT value FROM json_each(?))"
+)
 _COLUMNS = "SELECT name FROM pragma_table_info(?) ORDER BY cid"
 
 
@@ -132,6 +138,41 @@ class DataKey:
             raise SealBroken("what was sealed of a person was changed since.") from error
 
 
+class _Kept(threading.local):
+    """The file that a thread asked last, open until it is another one or was written to.
+
+    Every page asks for names, and most of asking is opening the file. No page of it stays in
+    memory: a key is read each time, and one that was destroyed since is not there.
+    """
+
+    def __init__(self) -> None:
+        self._written: tuple[Path, int, int, int] | None = None
+        self._database: sqlite3.Connection | None = None
+        self._close: Callable[[], object] = tuple
+
+    def open(self, path: Path) -> sqlite3.Connection | None:
+        """Return a connection that only reads; None where there is no file."""
+        try:
+            found = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        written = (path, found.st_dev, found.st_ino, found.st_mtime_ns)
+        if self._database is None or written != self._written:
+            self._close()
+            # Closed by whichever thread is there when its own has ended.
+            database = sqlite3.connect(
+                path, timeout=10, isolation_level=None, check_same_thread=False
+            )
+            for pragma in ("query_only = ON", "cache_size = 0"):
+                database.execute(f"PRAGMA {pragma}")
+            self._close = finalize(threading.current_thread(), database.close)
+            self._written, self._database = written, database
+        return self._database
+
+
+_kept = _Kept()
+
+
 @dataclass(frozen=True)
 class PersonKeys:
     """The data keys and the register of one home.
@@ -174,14 +215,11 @@ class PersonKeys:
 
         Unwrapping raises :class:`features.keys.SealBroken` where the home's keys are others.
         """
-        wrapped: dict[str, tuple[str, bytes]] = {}
-        if self.path.is_file():
-            with self._reading() as database:
-                for person in people:
-                    query = "SELECT key_id, wrapped FROM data_keys WHERE person = ?"
-                    row = database.execute(query, (person,)).fetchone()
-                    if row is not None:
-                        wrapped[person] = row
+        database = _kept.open(self.path)
+        if database is None:
+            return [None for _ in people]
+        rows = database.execute(_KEYS_OF, (json.dumps(people),)).fetchall()
+        wrapped = {person: (key_id, key) for person, key_id, key in rows}
         return [
             partial(self._opened, *wrapped[person]) if person in wrapped else None
             for person in people

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +13,7 @@ from revue import schema
 from revue.journal import entries
 from revue.permissions import Forbidden
 from revue.records import Actor, Role, State
-from revue.standings import PersonKeys
+from revue.standings import PersonKeys, Standing
 from revue.vault import Identity, display_names, store_identities
 from tests.revue.builders import (
     CLI,
@@ -146,6 +148,27 @@ def test_s08_swapped_and_changed_rows_do_not_open(
 
 
 @pytest.mark.safeguard
+def test_s08_a_key_that_was_destroyed_opens_nothing_from_that_moment(
+    stored: Session, person_keys: PersonKeys
+) -> None:
+    """By the register, by another process, in the file itself: what was read before is not kept."""
+    lea = educator(stored)
+    directory(stored, stay("p1"), stay("p3"))
+    before = person_keys.path.read_bytes()
+    assert set(names(stored, person_keys, lea)) == {"p1", "p3"}
+    person_keys.write("p1", "standing", Standing.ERASED, at=NOW)
+    assert set(names(stored, person_keys, lea)) == {"p3"}
+    with closing(sqlite3.connect(person_keys.path)) as other, other:
+        other.execute("DELETE FROM data_keys")
+    assert names(stored, person_keys, lea) == {}
+    older = person_keys.path.with_suffix(".older")
+    older.write_bytes(before)
+    older.replace(person_keys.path)
+    assert set(names(stored, person_keys, lea)) == {"p1", "p3"}
+    person_keys.path.unlink()
+    assert names(stored, person_keys, lea) == {}
+
+
 def test_s07_another_homes_keys_open_nothing(stored: Session, person_keys: PersonKeys) -> None:
     strangers = replace(person_keys, keys=strangers_keys())
     assert names(stored, strangers, educator(stored)) == {}
