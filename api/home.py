@@ -186,11 +186,9 @@ class Home:
             In production never a demonstration's.
         """
         files = (self.keys_folder, self.keys_folder / MASTER, self.keys_folder / EPOCH)
-        keys = _keyring(self.keys_folder, *map(_written, files))
         # Before a home is put back from a backup it has keys and no settings yet.
-        if (self.folder / "settings.toml").is_file() and self.settings.production:
-            keys.check_own()
-        return keys
+        own = (self.folder / "settings.toml").is_file() and self.settings.production
+        return _keyring(self.keys_folder, own, *map(_written, files))
 
     @property
     def person_keys(self) -> PersonKeys:
@@ -399,8 +397,11 @@ def _written(path: Path) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=16)
-def _keyring(folder: Path, *_written: tuple[int, int] | None) -> Keyring:
-    return read_keys(folder)
+def _keyring(folder: Path, own: bool, *_written: tuple[int, int] | None) -> Keyring:
+    keys = read_keys(folder)
+    if own:
+        keys.check_own()
+    return keys
 
 
 def publish_log_key(folder: Path, keys: Keyring) -> None:

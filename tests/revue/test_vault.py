@@ -169,6 +169,7 @@ def test_s08_a_key_that_was_destroyed_opens_nothing_from_that_moment(
     assert names(stored, person_keys, lea) == {}
 
 
+@pytest.mark.safeguard
 def test_s07_another_homes_keys_open_nothing(stored: Session, person_keys: PersonKeys) -> None:
     strangers = replace(person_keys, keys=strangers_keys())
     assert names(stored, strangers, educator(stored)) == {}
