@@ -20,8 +20,9 @@ from modeles.table import ModelTable, read_table
 from revue import accounts, assessments, committee, schema
 from revue.assessments import Assessment, Signs
 from revue.committee import AuditOutdated, NotPromoted
-from revue.records import Actor, ModelFingerprint, ModelState
+from revue.records import Actor, ModelFingerprint, ModelState, Stop
 from revue.signing import Signer
+from revue.stops import stop_of
 
 MEASURES = "measures.json"
 """Beside each table: how it and everything it was compared with did."""
@@ -114,10 +115,16 @@ def approved_table(home: Home, session: Session) -> ModelTable:
     if promotion is None:
         models = committee.models(session, today=home.today())
         stopped = [model.version for model in models if model.state is ModelState.SUSPENDED]
+        if not stopped:
+            raise NotPromoted("no model is approved: two committee members have to approve one.")
+        if stop_of(session, stopped[0]) is Stop.UNVERIFIED:
+            raise NotPromoted(
+                "the journal does not verify, so nobody can tell who stopped which model: nothing "
+                "is scored until the data protection officer has looked into it, with "
+                "`rebond journal verify`."
+            )
         raise NotPromoted(
             f"model {stopped[0]} is suspended: nothing is scored until the committee resumes it."
-            if stopped
-            else "no model is approved: two committee members have to approve one."
         )
     table = load_table(home, promotion.fingerprint.version)
     committee.check_promotion(

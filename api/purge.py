@@ -35,8 +35,8 @@ from api.retention import (
     RESTRICTED,
     SENSITIVE,
     TRAININGS,
+    declared_sources,
     file_days,
-    retention_table,
 )
 from api.standings import Known, change_standings, rehearse
 from revue.database import PATIENCE
@@ -80,7 +80,7 @@ class Kept:
     until
         The day after which the oldest goes; None: none has begun.
     source
-        Who says so, in French.
+        Who says so.
     """
 
     number: int
@@ -239,7 +239,7 @@ class _Purge:
     def _kept(self, session: Session) -> dict[str, Kept]:
         """Say what stays, and until when."""
         home = self.home
-        sources = {row.name: row.source for row in retention_table(home.settings)}
+        sources = declared_sources()
         kept: dict[str, Kept] = {}
         for table in Base.metadata.tables.values():
             retention = retention_of(table)

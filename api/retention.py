@@ -30,8 +30,10 @@ class FileKind:
     ----------
     name
         As ``rebond purge`` counts it.
-    what, since, source
-        What it holds, from when its time counts, and who says so; in French.
+    what, since
+        What it holds, and from when its time counts; in French.
+    source
+        Who says so, as the tables declare it: in English, with its French in one place.
     days
         How long; None: as ``active_days`` of the settings says.
     """
@@ -42,12 +44,6 @@ class FileKind:
     since: str
     source: str
 
-
-_CNIL_ACTIVE = (
-    "base active, deux ans après le dernier contact : référentiel de la CNIL (recommandation)"
-)
-_CNIL_LOG = "journal, douze mois : recommandation de la CNIL sur la journalisation, 2021 (6 à 12)"
-_MODEL = "tant qu'un signal du modèle peut être contesté, deux ans (choix de Rebond)"
 
 EVENTS, QUARANTINE, QUALITY, MODELS, REPORTS, TRAININGS, SENSITIVE, RESTRICTED, DATA_KEYS = (
     "histories", "quarantine", "quality", "model_files", "audit_reports", "trainings", "sensitive",
@@ -60,71 +56,70 @@ FILES: tuple[FileKind, ...] = (
         "Historiques : séjours et événements, sous pseudonyme",
         None,
         "le dernier contact",
-        _CNIL_ACTIVE,
+        schema.ACTIVE,
     ),
     FileKind(
         DATA_KEYS,
         "Clés de chiffrement propres à chaque personne, détruites avec ses données",
         None,
         "le dernier contact",
-        _CNIL_ACTIVE,
+        schema.ACTIVE,
     ),
     FileKind(
         RESTRICTED,
         "Données scellées à part pendant une limitation, que personne ne lit",
         None,
         "le dernier contact ; sans historique, le jour de la limitation",
-        "comme la base active : une limitation (RGPD, art. 18) ne prolonge pas la conservation "
-        "(art. 5(1)(e))",
+        "as the active base: a restriction (GDPR 18) does not extend storage (GDPR 5(1)(e))",
     ),
     FileKind(
         SENSITIVE,
         "Attributs sensibles, scellés, pour l'audit seul",
         None,
         "le dernier audit",
-        "trente jours après l'audit, un an sans audit (choix de Rebond)",
+        "30 days after the audit, a year without one (ours)",
     ),
     FileKind(
         QUARANTINE,
         "Lignes écartées des imports : fichier, ligne, colonne et motif, sans aucune valeur",
         90,
         "le jour de l'extraction",
-        "le temps de corriger à la source, 90 jours (choix de Rebond)",
+        "time to correct it where it came from, 90 days (ours)",
     ),
     FileKind(
         QUALITY,
         "Rapports de qualité des imports : des effectifs, rien sur une personne",
         730,
         "le jour de l'extraction",
-        "le temps de comparer les extractions, deux ans (choix de Rebond)",
+        "time to compare extracts, 2 years (ours)",
     ),
     FileKind(
         MODELS,
         "Tables des modèles et leurs mesures, sans aucune ligne de données",
         730,
         "l'enregistrement du modèle ; jamais celui qui est approuvé",
-        _MODEL,
+        schema.MODEL,
     ),
     FileKind(
         REPORTS,
         "Rapports d'audit : des effectifs, rien sur une personne",
         730,
         "l'enregistrement du modèle ; jamais celui qui est approuvé",
-        _MODEL,
+        schema.MODEL,
     ),
     FileKind(
         TRAININGS,
         "Traces d'entraînement (MLflow) : réglages et mesures, sans aucune ligne de données",
         730,
         "l'entraînement ; jamais celui du modèle approuvé",
-        "au plus deux ans ou le retrait du modèle (choix de Rebond)",
+        "2 years at most, or the model's retirement (ours)",
     ),
     FileKind(
         "keys",
         "Clés de l'installation et registre des droits exercés, sous identifiant à clé",
         FOREVER,
         "la création de l'installation",
-        "sans elles une opposition ou un effacement ne tiendrait plus (choix de Rebond)",
+        "without them no objection and no erasure would hold (ours)",
     ),
 )
 """Everything that is kept outside the review database; nothing of it holds a score."""
@@ -142,12 +137,14 @@ class RetentionRow:
 
 
 _SOURCES = {
-    "active base, 2 years from the last contact: CNIL reference framework (recommendation)": (
-        _CNIL_ACTIVE
+    schema.ACTIVE: (
+        "base active, deux ans après le dernier contact : référentiel de la CNIL (recommandation)"
     ),
-    "log, 12 months: CNIL logging recommendation 2021 (6 to 12)": _CNIL_LOG,
+    "log, 12 months: CNIL logging recommendation 2021 (6 to 12)": (
+        "journal, douze mois : recommandation de la CNIL sur la journalisation, 2021 (6 à 12)"
+    ),
     "signal, 90 days (ours)": "signal, 90 jours (choix de Rebond)",
-    "as long as signals of the model can be contested, 2 years (ours)": _MODEL,
+    schema.MODEL: "tant qu'un signal du modèle peut être contesté, deux ans (choix de Rebond)",
     "as long as a signal can be contested, 2 years (ours)": (
         "tant qu'un signal peut être contesté, deux ans (choix de Rebond)"
     ),
@@ -184,8 +181,27 @@ _SOURCES = {
     "as long as the home; a number, nothing about anybody": (
         "un numéro, rien sur personne (choix de Rebond)"
     ),
+    "30 days after the audit, a year without one (ours)": (
+        "trente jours après l'audit, un an sans audit (choix de Rebond)"
+    ),
+    "time to correct it where it came from, 90 days (ours)": (
+        "le temps de corriger à la source, 90 jours (choix de Rebond)"
+    ),
+    "time to compare extracts, 2 years (ours)": (
+        "le temps de comparer les extractions, deux ans (choix de Rebond)"
+    ),
+    "2 years at most, or the model's retirement (ours)": (
+        "au plus deux ans ou le retrait du modèle (choix de Rebond)"
+    ),
+    "as the active base: a restriction (GDPR 18) does not extend storage (GDPR 5(1)(e))": (
+        "comme la base active : une limitation (RGPD, art. 18) ne prolonge pas la conservation "
+        "(art. 5(1)(e))"
+    ),
+    "without them no objection and no erasure would hold (ours)": (
+        "sans elles une opposition ou un effacement ne tiendrait plus (choix de Rebond)"
+    ),
 }
-"""The declared sources of the tables, in French."""
+"""The declared sources of tables and files, in French."""
 
 _TABLES = {
     "users": ("Comptes des professionnels", "la fin du compte"),
@@ -238,6 +254,15 @@ def retention_table(settings: Settings) -> tuple[RetentionRow, ...]:
     return (*tables, *(_file_row(kind, settings) for kind in FILES))
 
 
+def declared_sources() -> dict[str, str]:
+    """Return who says how long each table and kind of file is kept, in English."""
+    tables = schema.Base.metadata.tables.values()
+    return {
+        **{table.name: table.info["retention"].source for table in tables},
+        **{kind.name: kind.source for kind in FILES},
+    }
+
+
 def file_days(name: str, settings: Settings) -> int:
     """Return how many days a kind of file is kept."""
     kind = next(kind for kind in FILES if kind.name == name)
@@ -260,7 +285,7 @@ def _table_row(name: str, info: dict[str, object]) -> RetentionRow:
 
 def _file_row(kind: FileKind, settings: Settings) -> RetentionRow:
     days = file_days(kind.name, settings)
-    return RetentionRow(kind.name, kind.what, _how_long(days), kind.since, kind.source)
+    return RetentionRow(kind.name, kind.what, _how_long(days), kind.since, _SOURCES[kind.source])
 
 
 _YEAR, _TEN_YEARS = 365, 3652

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
@@ -107,6 +107,12 @@ class Settings(BaseModel):
     """Where the record of the safeguards' tests lies; by default beside the code."""
     session_hours: int = Field(9, ge=1, le=24)
     """A working day, then sign in again (ours)."""
+    session_idle_minutes: int = Field(60, ge=10, le=1440)
+    """Without any request for so long, sign in again (S25).
+
+    CNIL, guide to the security of personal data: a session that nobody uses ends by itself (a
+    recommendation; the length is ours). It ends up to five minutes earlier.
+    """
     due_days: int = Field(14, ge=1, le=366)
     """Days within which we owe a look at a situation (ours)."""
     sheet_days: int = Field(7, ge=0, le=60)
@@ -144,6 +150,11 @@ class Settings(BaseModel):
     Reminded and not refused: the first sign-in, with the one-time password, has to open the
     pages, or nobody could add one.
     """
+
+    @property
+    def session_idle(self) -> timedelta:
+        """How long a session lasts that nobody uses."""
+        return timedelta(minutes=self.session_idle_minutes)
 
 
 def home_folder(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+
+NO_BREAK = "\u00a0"
+_UNITS = "€|h|minutes?|heures?|jours?|mois|ans?|caractères"
+_WIDE = re.compile(rf" (?=[:»])|(?<=«) | (?=%(?!\())|(?<=\d) (?=(?:{_UNITS})(?!\w))")
+_NARROW = re.compile(r" (?=[;!?])")
 
 MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin",
@@ -27,3 +33,12 @@ def count(number: int, one: str, many: str) -> str:
     ('1 jour', '38 jours')
     """
     return f"{number} {one if abs(number) < 2 else many}"  # noqa: PLR2004 - French grammar
+
+
+def with_blanks(text: str) -> str:
+    r"""Set the blanks that no line may break at: before ``: ; ? ! »``, after ``«``, before a unit.
+
+    >>> with_blanks("Le « signal » : 90 jours, 12 % ; et après ?")
+    'Le «\xa0signal\xa0»\xa0: 90\xa0jours, 12\xa0%\u202f; et après\u202f?'
+    """
+    return _NARROW.sub("\u202f", _WIDE.sub(NO_BREAK, text))

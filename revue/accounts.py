@@ -13,14 +13,14 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
-from sqlalchemy import Row, bindparam, delete, select
+from sqlalchemy import Row, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
@@ -63,10 +63,14 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # 5 bits each; no l or o to take 
 _GROUPS, _GROUP = 4, 5
 _NEEDS_TEAM = (Role.EDUCATOR, Role.TEAM_LEAD)
 _HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+IDLE_STEP = timedelta(minutes=5)
+"""By how much the end of a session moves at least: it is written that often at most."""
+
 # Every request asks this: columns, of which no objects are made.
 _OPENED = (
     select(
         schema.OpenSession.csrf,
+        schema.OpenSession.expires_at,
         schema.User.id,
         schema.User.login,
         schema.User.role,
@@ -444,21 +448,29 @@ def has_second_factor(user: schema.User | Row[*tuple[Any, ...]]) -> bool:
     return user.totp_step is not None
 
 
-def open_session(session: Session, actor: Actor, now: datetime, hours: int) -> WebSession:
-    """Open a web session for somebody who signed in; sessions that ended are forgotten."""
+def open_session(
+    session: Session, actor: Actor, now: datetime, hours: int, idle: timedelta | None = None
+) -> WebSession:
+    """Open a web session for somebody who signed in; sessions that ended are forgotten.
+
+    Its last end stands in the token, which nobody can change: only the hash of it is known.
+    ``idle`` is after how long it ends where nobody uses it; None: at its last end.
+    """
     session.execute(delete(schema.OpenSession).where(schema.OpenSession.expires_at <= now))
-    token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    end, csrf = now + timedelta(hours=hours), secrets.token_urlsafe(32)
+    token = f"{secrets.token_urlsafe(32)}.{int(end.timestamp())}"
+    first_end = end if idle is None else min(end, now + idle)
     session.add(
         schema.OpenSession(
             token_hash=_token_hash(token),
             csrf=csrf,
             user_id=account_of(actor),
-            expires_at=now + timedelta(hours=hours),
+            expires_at=first_end,
         )
     )
     session.flush()
     user = session.get_one(schema.User, account_of(actor))
-    return WebSession(token, csrf, actor, second_factor=has_second_factor(user))
+    return WebSession(token, csrf, actor, first_end, second_factor=has_second_factor(user))
 
 
 def renew_session(session: Session, actor: Actor, now: datetime, hours: int) -> WebSession:
@@ -477,7 +489,30 @@ def resume_session(session: Session, token: str, now: datetime) -> WebSession | 
     row = session.execute(_OPENED, {"token_hash": _token_hash(token), "now": now}).first()
     if row is None:
         return None
-    return WebSession(token, row.csrf, _actor(row), second_factor=has_second_factor(row))
+    return WebSession(
+        token, row.csrf, _actor(row), row.expires_at, second_factor=has_second_factor(row)
+    )
+
+
+def idle_end(opened: WebSession, now: datetime, idle: timedelta) -> datetime | None:
+    """Return when a session that is used now ends if nobody goes on; None: as it stands.
+
+    It moves by whole steps, so that reading page after page writes nothing.
+    """
+    said = opened.token.rpartition(".")[2]
+    if not said.isdecimal():  # opened by a version whose tokens did not say it
+        return None
+    end = min(datetime.fromtimestamp(int(said), UTC), now + idle)
+    return end if abs(end - opened.expires_at) >= IDLE_STEP else None
+
+
+def set_end(session: Session, token: str, end: datetime) -> None:
+    """Let the session of a token end at another moment, if there still is one."""
+    session.execute(
+        update(schema.OpenSession)
+        .where(schema.OpenSession.token_hash == _token_hash(token))
+        .values(expires_at=end)
+    )
 
 
 def close_session(session: Session, token: str) -> None:

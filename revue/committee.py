@@ -49,7 +49,7 @@ from revue.stops import (
     VOTES_UNSIGNED,
     VOTES_WITHDRAWN,
     WAIVER_ENDED,
-    is_stopped,
+    stop_of,
 )
 
 MEMBERS_NEEDED = 2
@@ -438,8 +438,8 @@ def carry_over(
             if found.state is not ModelState.SUSPENDED:
                 found.state = ModelState.PROPOSED
             held_back.add(version)
-        stopped = replaced is None or is_stopped(replaced, version)
-        if stopped and not is_stopped(session, version):
+        stopped = replaced is None or stop_of(replaced, version) is not None
+        if stopped and stop_of(session, version) is None:
             found.state = ModelState.SUSPENDED
             record(session, actor=by, act=stops.CARRIED, subject=version, now=now)
             held_back.add(version)

@@ -47,7 +47,7 @@ from revue.records import (
 )
 from revue.situations import is_waiting
 from revue.states import BEGUN_STATES, CLOSED_STATES, DONE_STATES, Act, check_step
-from revue.stops import is_stopped
+from revue.stops import stop_of
 
 CONTROL_INTERVAL = timedelta(days=365)
 """A person is drawn at random at most once in this time (S35)."""
@@ -307,7 +307,7 @@ def queue_of(session: Session, actor: Actor, *, now: datetime, today: date) -> Q
         items=tuple(sorted(items, key=lambda item: (item.due_on, neutral(item.id)))),
         unserved=last.unserved if last else 0,
         as_of=last.as_of if last else None,
-        stopped=last is not None and is_stopped(session, last.version),
+        stop=stop_of(session, last.version) if last else None,
         places_left=_places_left(session, actor, last, today),
     )
 

@@ -288,10 +288,15 @@ class QueuePage:
     unserved: int
     """Situations of the last run for which the service had no place: its own shortage."""
     as_of: date | None
-    stopped: bool
-    """The committee suspended the model: every signal is frozen (S28)."""
+    stop: Stop | None
+    """Why every signal is frozen; None where none is (S28)."""
     places_left: int | None
     """How many more situations this educator has room for; None before the first run."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether every signal is frozen."""
+        return self.stop is not None
 
 
 @dataclass(frozen=True)
@@ -409,8 +414,13 @@ class SituationPage:
     follow_ups: tuple[FollowUp, ...]
     contestation: Contestation | None
     observations: tuple[Observation, ...]
-    stopped: bool
-    """The committee suspended the model: one goes on without the signal (S28)."""
+    stop: Stop | None
+    """Why one goes on without the signal; None where it can be asked for (S28)."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether one goes on without the signal."""
+        return self.stop is not None
 
 
 @dataclass(frozen=True)
@@ -477,6 +487,19 @@ class ModelState(Labelled):
     APPROVED = "approved", "approuvé"
     REJECTED = "rejected", "refusé"
     SUSPENDED = "suspended", "suspendu"
+
+
+class Stop(Labelled):
+    """Why no signal of a model is shown now (S28)."""
+
+    SUSPENDED = "suspended", "Le comité d'éthique a suspendu le modèle."
+    REJECTED = "rejected", "Le comité d'éthique a refusé le modèle."
+    OVER = "over", "La durée de conservation du modèle est passée."
+    UNVERIFIED = (
+        "unverified",
+        "Le journal de l'outil ne se vérifie plus : les signaux reposent jusqu'à ce que la "
+        "déléguée ou le délégué à la protection des données l'ait examiné.",
+    )
 
 
 @dataclass(frozen=True)
@@ -616,6 +639,8 @@ class WebSession:
     token: str
     csrf: str
     actor: Actor
+    expires_at: datetime
+    """When it ends unless somebody goes on; its last end stands in the token."""
     second_factor: bool = False
     """Whether the account has one."""
 

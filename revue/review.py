@@ -37,6 +37,7 @@ from revue.records import (
     SituationKind,
     SituationPage,
     State,
+    Stop,
 )
 from revue.second_look import add_look, end_look, find_reader, give_second_view
 from revue.situations import (
@@ -55,7 +56,7 @@ from revue.situations import (
     visible,
 )
 from revue.states import BEGUN_STATES, Act, check_step, part_strongly
-from revue.stops import is_stopped
+from revue.stops import stop_of
 
 LONGEST_PUT_OFF = timedelta(days=60)
 """How far a situation can be put off (ours): two reviews, then somebody looks."""
@@ -93,7 +94,17 @@ class SignalExpired(RebondError):
 
 
 class SignalFrozen(RebondError):
-    """The committee suspended the model (S28)."""
+    """No signal of the model is shown now, or this one was decided on without it (S28).
+
+    Parameters
+    ----------
+    stop
+        Why it is not shown; None where nothing stops it any more.
+    """
+
+    def __init__(self, message: str, stop: Stop | None = None) -> None:
+        super().__init__(message)
+        self.stop = stop
 
 
 class SignalPaused(RebondError):
@@ -299,7 +310,7 @@ def reveal_signal(
 def go_without_signal(
     session: Session, actor: Actor, situation_id: str, *, now: datetime, today: date
 ) -> SituationPage:
-    """Go on to the decision while the committee's stop freezes every signal (S28).
+    """Go on to the decision while a stop freezes every signal (S28).
 
     Raises
     ------
@@ -309,8 +320,8 @@ def go_without_signal(
     """
     seen = begin(session, actor, situation_id, Act.WITHOUT_SIGNAL, now=now, today=today)
     after = check_step(seen.state, Act.WITHOUT_SIGNAL)
-    if not is_stopped(session, seen.row.version):
-        raise NotStopped("the model is not suspended; ask for the signal.")
+    if stop_of(session, seen.row.version) is None:
+        raise NotStopped("nothing stops the model; ask for the signal.")
     session.add(
         schema.Reveal(situation_id=seen.row.id, user_id=account_of(actor), shown=False, at=now)
     )
@@ -657,8 +668,9 @@ def _check_practised(session: Session, actor: Actor) -> None:
 
 def _check_shown(session: Session, seen: Seen, today: date) -> None:
     row = seen.row
-    if is_stopped(session, row.version):
-        raise SignalFrozen("the committee suspended this model; its signals are not shown.")
+    stop = stop_of(session, row.version)
+    if stop is not None:
+        raise SignalFrozen(f"no signal of this model is shown: {stop.value}.", stop)
     if row.valid_until is not None and today > row.valid_until:
         raise SignalExpired(
             f"this was valid until {row.valid_until.isoformat()}; it is not shown any more."

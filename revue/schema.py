@@ -58,10 +58,10 @@ class Retention:
     source: str
 
 
-_ACTIVE = "active base, 2 years from the last contact: CNIL reference framework (recommendation)"
+ACTIVE = "active base, 2 years from the last contact: CNIL reference framework (recommendation)"
 _LOG = "log, 12 months: CNIL logging recommendation 2021 (6 to 12)"
 _SIGNAL = "signal, 90 days (ours)"
-_MODEL = "as long as signals of the model can be contested, 2 years (ours)"
+MODEL = "as long as signals of the model can be contested, 2 years (ours)"
 _LETTER = "as long as a signal can be contested, 2 years (ours)"
 _SIGNED = "as long as somebody can ask what was assessed, 10 years (ours); nothing about a person"
 _TOLD = "goes with the histories of the person, 10 years at most (ours)"
@@ -245,7 +245,7 @@ class Person(Base):
     """Who is accompanied by whom: the latest stay of each pseudonym, as last imported."""
 
     __tablename__ = "people"
-    __table_args__ = _kept(730, "synced_at", _ACTIVE, whose=Whose.PERSON)
+    __table_args__ = _kept(730, "synced_at", ACTIVE, whose=Whose.PERSON)
 
     person: Mapped[str] = mapped_column(primary_key=True)
     team: Mapped[str]
@@ -263,7 +263,7 @@ class Identity(Base):
     """
 
     __tablename__ = "identities"
-    __table_args__ = _kept(730, "stored_at", _ACTIVE, whose=Whose.PERSON)
+    __table_args__ = _kept(730, "stored_at", ACTIVE, whose=Whose.PERSON)
 
     person: Mapped[str] = mapped_column(primary_key=True)
     sealed: Mapped[bytes]
@@ -346,7 +346,7 @@ class Run(Base):
     """One scoring run: counts about the service, nothing about anybody."""
 
     __tablename__ = "runs"
-    __table_args__ = _kept(730, "ran_at", _MODEL, numbered=True)
+    __table_args__ = _kept(730, "ran_at", MODEL, numbered=True)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[str] = mapped_column(ForeignKey("models.version"))
@@ -380,7 +380,7 @@ class Situation(Base):
     __table_args__ = (
         Index("ix_situations_open", *_ASKED_ALONG),
         Index("ix_situations_given", "assigned_to", sqlite_where=text("assigned_to IS NOT NULL")),
-        _kept(730, "opened_at", _ACTIVE, whose=Whose.PERSON),
+        _kept(730, "opened_at", ACTIVE, whose=Whose.PERSON),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -417,7 +417,7 @@ class View(Base):
     """What one educator thought before the signal, or without it as a second reader."""
 
     __tablename__ = "views"
-    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
+    __table_args__ = _kept(730, "at", ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -430,7 +430,7 @@ class Reveal(Base):
     """When one educator saw the signal, or went on without it while the model was stopped."""
 
     __tablename__ = "reveals"
-    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
+    __table_args__ = _kept(730, "at", ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
@@ -449,7 +449,7 @@ class Decision(Base):
     __table_args__ = (
         CheckConstraint("length(trim(reason)) > 0", "reason"),
         CheckConstraint("safe_contact OR contact IS NULL OR contact = 'in_person'", "contact"),
-        _kept(730, "at", _ACTIVE, whose=Whose.SITUATION),
+        _kept(730, "at", ACTIVE, whose=Whose.SITUATION),
     )
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
@@ -473,7 +473,7 @@ class DecisionOffer(Base):
         ForeignKeyConstraint(
             ["situation_id", "number"], ["decisions.situation_id", "decisions.number"]
         ),
-        _kept(730, "at", _ACTIVE, whose=Whose.SITUATION),
+        _kept(730, "at", ACTIVE, whose=Whose.SITUATION),
     )
 
     situation_id: Mapped[str] = mapped_column(primary_key=True)
@@ -495,7 +495,7 @@ class FollowUp(Base):
     """What became of a decision; one row each time somebody tells."""
 
     __tablename__ = "follow_ups"
-    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
+    __table_args__ = _kept(730, "at", ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -510,7 +510,7 @@ class SecondLook(Base):
     """A colleague asked to look as well; their view lies among the others' views."""
 
     __tablename__ = "second_looks"
-    __table_args__ = _kept(730, "asked_at", _ACTIVE, whose=Whose.SITUATION)
+    __table_args__ = _kept(730, "asked_at", ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     reader_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -524,7 +524,7 @@ class Contestation(Base):
     """What a person holds against a situation; it stands still until the answer (S32)."""
 
     __tablename__ = "contestations"
-    __table_args__ = _kept(730, "at", _ACTIVE, whose=Whose.SITUATION)
+    __table_args__ = _kept(730, "at", ACTIVE, whose=Whose.SITUATION)
 
     situation_id: Mapped[str] = mapped_column(ForeignKey("situations.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -632,7 +632,7 @@ class Model(Base):
     """A trained model before the committee."""
 
     __tablename__ = "models"
-    __table_args__ = _kept(730, "registered_at", _MODEL)
+    __table_args__ = _kept(730, "registered_at", MODEL)
 
     version: Mapped[str] = mapped_column(primary_key=True)
     family: Mapped[str]
@@ -648,7 +648,7 @@ class ModelAudit(Base):
     """One audit of a model; the newest is the one votes are about."""
 
     __tablename__ = "model_audits"
-    __table_args__ = _kept(730, "at", _MODEL, numbered=True)
+    __table_args__ = _kept(730, "at", MODEL, numbered=True)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[str] = mapped_column(ForeignKey("models.version"), index=True)
@@ -662,7 +662,7 @@ class ModelVote(Base):
     """One act of a committee member, over the audit that was newest then."""
 
     __tablename__ = "votes"
-    __table_args__ = _kept(730, "at", _MODEL, numbered=True)
+    __table_args__ = _kept(730, "at", MODEL, numbered=True)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[str] = mapped_column(ForeignKey("models.version"), index=True)
@@ -681,7 +681,7 @@ class Promotion(Base):
     """The signed record of two approvals."""
 
     __tablename__ = "promotions"
-    __table_args__ = _kept(730, "at", _MODEL, numbered=True)
+    __table_args__ = _kept(730, "at", MODEL, numbered=True)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[str] = mapped_column(ForeignKey("models.version"), index=True)

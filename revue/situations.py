@@ -54,7 +54,7 @@ from revue.states import (
     check_step,
     state_on,
 )
-from revue.stops import is_stopped
+from revue.stops import stop_of
 
 HOLD = timedelta(minutes=45)
 """How long somebody holds a situation after their last act on it (ours)."""
@@ -270,8 +270,8 @@ def page_as(
     own = _view(session, row.id, account)
     if own is None and decision is not None:
         own = _view(session, row.id, decision.user_id)
-    stopped = is_stopped(session, row.version)
-    acts = _acts(session, actor, seen, now=now, today=today, stopped=stopped)
+    stop = stop_of(session, row.version)
+    acts = _acts(session, actor, seen, now=now, today=today, stopped=stop is not None)
     return SituationPage(
         id=row.id,
         person=row.person,
@@ -293,7 +293,7 @@ def page_as(
         follow_ups=() if decision is None else _follow_ups(session, row.id),
         contestation=None if reader else newest_contestation(session, row.id),
         observations=observations_of(session, row.person, today=today),
-        stopped=stopped,
+        stop=stop,
     )
 
 

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, select, tuple_
+from sqlalchemy import Row, bindparam, select, tuple_
 from sqlalchemy.orm import Session
 
 from features.keys import ForgedSignature
 from revue import schema
 from revue.journal import Signer, acts, verify_journal
-from revue.records import ModelState
+from revue.records import ModelState, Stop
 from revue.schema import VoteAct
 
 AUDIT = "record_audit"
@@ -41,7 +41,12 @@ _LIFTED_BY = {
     VoteAct.SUSPEND: frozenset({VoteAct.RESUME.value}),
     VoteAct.REJECT: _AGAIN,
 }
-_STOPPED = (ModelState.SUSPENDED, ModelState.REJECTED)
+_BY_ACT = {VoteAct.SUSPEND: Stop.SUSPENDED, VoteAct.REJECT: Stop.REJECTED}
+_BY_ROW: Mapping[ModelState | None, Stop] = {
+    None: Stop.OVER,
+    ModelState.SUSPENDED: Stop.SUSPENDED,
+    ModelState.REJECTED: Stop.REJECTED,
+}
 
 _SINCE = (
     select(
@@ -50,11 +55,10 @@ _SINCE = (
         schema.Entry.leaf,
         schema.Entry.act,
         schema.Entry.subject,
-        (
-            ~exists().where(
-                schema.Model.version == bindparam("version"), schema.Model.state.not_in(_STOPPED)
-            )
-        ).label("by_hand"),
+        select(schema.Model.state)
+        .where(schema.Model.version == bindparam("version"))
+        .scalar_subquery()
+        .label("state"),
     )
     .where(
         tuple_(schema.Entry.month, schema.Entry.position)
@@ -62,9 +66,9 @@ _SINCE = (
     )
     .order_by(schema.Entry.month, schema.Entry.position)
 )
-"""The entries from the newest known on, and whether the model's own row does not let it go on.
+"""The entries from the newest known on, and what the model's own row says.
 
-A row that says it is stopped does not, nor one whose time is over (S18): it cannot be read.
+None is a row whose time is over (S18): it cannot be read.
 """
 
 
@@ -86,8 +90,8 @@ class Stops:
     holds: bool = True
     last: tuple[str, int, str] | None = None
 
-    def has(self, session: Session, version: str) -> bool:
-        """Tell whether a model is stopped now, or whether nobody can tell any more."""
+    def of(self, session: Session, version: str) -> Stop | None:
+        """Tell why a model is stopped now, or that nobody can tell any more."""
         if self.last is None:
             self._read_all(session)
         month, position, _ = self.last or ("", 0, "")
@@ -98,9 +102,11 @@ class Stops:
             self._read_all(session)
         else:
             self._follow(added)
-        return (
-            not self.holds or version in self.standing or any(entry.by_hand for entry in found[:1])
-        )
+        if not self.holds:
+            return Stop.UNVERIFIED
+        if version in self.standing:
+            return _BY_ACT[self.standing[version]]
+        return next((_BY_ROW.get(entry.state) for entry in found[:1]), None)
 
     def _lifts(self, entry: schema.Entry | Row[*tuple[Any, ...]]) -> bool:
         stopped_by = self.standing.get(entry.subject)
@@ -134,10 +140,10 @@ class Stops:
             self.last = (newest.month, newest.position, newest.leaf)
 
 
-def is_stopped(session: Session, version: str | None) -> bool:
-    """Tell whether the committee suspended or rejected this model, or its time is over.
+def stop_of(session: Session, version: str | None) -> Stop | None:
+    """Return why no signal of this model is shown: the committee's act, or its time is over.
 
-    Where the journal does not hold, nobody can tell that it did not: then it counts as stopped.
+    Where the journal does not hold, nobody can tell that neither is so: that stops it too.
     """
     stops: Stops = session.info["stops"]
-    return version is not None and stops.has(session, version)
+    return None if version is None else stops.of(session, version)

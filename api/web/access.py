@@ -19,8 +19,9 @@ from fastapi.routing import APIRoute
 
 from api.home import Home
 from api.settings import Settings
+from api.web.forms import form_of
 from features.errors import RebondError
-from revue.accounts import resume_session
+from revue.accounts import idle_end, resume_session, set_end
 from revue.permissions import Permission, check_allowed
 from revue.records import Actor, WebSession
 
@@ -68,7 +69,7 @@ async def sent_token(request: Request) -> str:
     header = request.headers.get(CSRF_HEADER)
     if header is not None or request.method in SAFE_METHODS:
         return header or ""
-    form = await request.form()
+    form = await form_of(request)
     # A refused page gives back what was typed.
     request.state.typed = [form.get(name, "") for name in TEXTS]
     field = form.get("csrf", "")
@@ -127,6 +128,10 @@ class Guard:
             web_session = resume_session(session, token, home.now()) if token else None
         if web_session is None:
             raise NotSignedIn("this address needs an open session: sign in first.")
+        end = idle_end(web_session, home.now(), home.settings.session_idle)
+        if end is not None:
+            with home.transaction() as session:
+                set_end(session, token, end)
         return web_session
 
 

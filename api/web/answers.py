@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import Path
 from pydantic import (
@@ -41,6 +41,7 @@ from revue.records import (
     Role,
     SituationKind,
     State,
+    Stop,
     WebSession,
     WhyNot,
 )
@@ -175,6 +176,22 @@ class DoneAnswer(Answer):
     done: bool = True
 
 
+class AccessAnswer(Answer):
+    """What a person is given: everything that is held about them, and the letter."""
+
+    data: dict[str, Any]
+    letter: Annotated[
+        str,
+        Field(
+            description="The letter, a PDF in Base64.",
+            json_schema_extra={
+                "contentEncoding": "base64",
+                "contentMediaType": "application/pdf",
+            },
+        ),
+    ]
+
+
 class QueueItemAnswer(Answer):
     """One situation to look at."""
 
@@ -197,6 +214,7 @@ class QueueAnswer(Answer):
     unserved: int
     as_of: date | None
     stopped: bool
+    stop: Stop | None
     places_left: int | None
 
 
@@ -437,6 +455,7 @@ class SituationAnswer(Answer):
     contestation: ContestationAnswer | None
     observations: tuple[ObservationAnswer, ...]
     stopped: bool
+    stop: Stop | None
 
 
 class ViewAsked(Asked):
@@ -529,15 +548,7 @@ class RequestAnswerAsked(Asked):
 
 
 class ReasonAsked(Asked):
-    """Why something is read."""
-
-    model_config = _example(reason="Pour répondre à la contestation.")
-
-    reason: Text
-
-
-class ContactsAsked(Asked):
-    """Why somebody has to be reached."""
+    """Why something is read: a sealed copy, or the contact details of somebody to reach."""
 
     model_config = _example(reason="Confirmer le rendez-vous de jeudi.")
 

@@ -26,6 +26,7 @@ from api.web import (
     situation,
     team,
 )
+from api.web.body import BodyLimit
 from api.web.headers import SecurityHeaders
 from api.web.rendering import ROOM
 
@@ -75,7 +76,6 @@ def create_app(home: Home) -> FastAPI:
         version="1",
         description="A small, explained queue where educators decide, never a machine.",
         openapi_url=None,
-        max_body_size=MAX_BODY,
         telemetry={
             "tracing": False,
             "metrics": False,
@@ -86,6 +86,7 @@ def create_app(home: Home) -> FastAPI:
     )
     app.state.home = home
     app.state.journal = JournalWatch(home)
+    app.add_middleware(BodyLimit, most=MAX_BODY)
     app.add_middleware(SecurityHeaders, production=home.settings.production)
     faults.install(app)
     for router in ROUTERS:

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from api.web import acts
 from api.web.access import GuardedRoute, Visit, may
-from api.web.answers import ContactsAnswer, ContactsAsked, GrantAnswer
+from api.web.answers import ContactsAnswer, GrantAnswer, ReasonAsked
 from api.web.faults import fault_of
 from api.web.forms import Fields, text_of
 from api.web.refusals import ALWAYS, OF_A_SITUATION
@@ -95,7 +95,7 @@ def _page(
 
 
 @programs.post("/situations/{situation_id}/contacts", responses=OF_A_SITUATION, tags=["review"])
-def ask_for_contacts(situation_id: str, asked: ContactsAsked, visit: Reaching) -> GrantAnswer:
+def ask_for_contacts(situation_id: str, asked: ReasonAsked, visit: Reaching) -> GrantAnswer:
     """Ask for leave to read contacts, with a reason; returns until when it lasts."""
     return GrantAnswer(until=_open(visit, situation_id, asked.reason))
 

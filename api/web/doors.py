@@ -83,7 +83,8 @@ def sign_in(
 
 def _open(home: Home, session: Session, signed: SignedIn, before: str) -> WebSession:
     close_session(session, before)
-    return open_session(session, signed.actor, home.now(), home.settings.session_hours)
+    hours, idle = home.settings.session_hours, home.settings.session_idle
+    return open_session(session, signed.actor, home.now(), hours, idle)
 
 
 def _refused(result: SignInRefused, refusal: type[SignInFailed | CodeRefused]) -> NoReturn:

@@ -28,6 +28,7 @@ from api.web.forms import (
     SureMissing,
     TextTooLong,
     UnreadableDate,
+    UnreadableForm,
 )
 from api.web.headers import HEADERS
 from api.web.languages import language_of, preferred_language
@@ -106,7 +107,11 @@ class Fault:
 
 NOT_FOUND = Fault(404, "Cette page n'existe pas, ou elle n'est pas la vôtre.")
 NOT_VALID = Fault(422, "La demande n'a pas la forme attendue.")
-TOO_LARGE = Fault(413, "Cette demande est trop longue.")
+TOO_LARGE = Fault(
+    413,
+    "Cette demande est trop longue : rien n'est enregistré. Revenez à la page précédente, "
+    "raccourcissez le texte, puis recommencez.",
+)
 UNEXPECTED = Fault(500, "Une erreur est survenue de notre côté. Rien n'a été enregistré.")
 
 MOST_NAMED, LONGEST_NAME = 10, 60
@@ -120,6 +125,11 @@ FAULTS: dict[type[RebondError], Fault] = {
     NotSignedIn: Fault(401, "Votre session est terminée : connectez-vous."),
     CsrfMismatch: Fault(
         403, "Ce formulaire n'est plus valable. Rechargez la page, puis recommencez."
+    ),
+    UnreadableForm: Fault(
+        415,
+        "Ce formulaire n'est pas envoyé en UTF-8 : rien n'est enregistré. Revenez à la page "
+        "précédente et envoyez-le avec un navigateur à jour.",
     ),
     SignInFailed: Fault(
         401, "Identifiant ou mot de passe inexact. Vérifiez-les, puis recommencez.", "login"
@@ -183,7 +193,7 @@ FAULTS: dict[type[RebondError], Fault] = {
     review.SignalPaused: Fault(
         409, "La personne conteste cette situation : le signal attend la réponse."
     ),
-    review.NotStopped: Fault(409, "Le modèle n'est pas suspendu : demandez le signal."),
+    review.NotStopped: Fault(409, "Rien n'arrête les signaux du modèle : demandez le signal."),
     review.UnsafeContact: Fault(
         422,
         "Avant d'écrire, d'appeler ou de passer, vérifiez avec la personne que ce moyen est sûr, "
@@ -289,8 +299,8 @@ FAULTS: dict[type[RebondError], Fault] = {
     ),
     review.SignalFrozen: Fault(
         409,
-        "Le comité d'éthique a suspendu le modèle : ce signal n'est plus montré. "
-        "Les faits et les aides restent à votre disposition.",
+        "Cette situation a été décidée sans son signal, pendant qu'il reposait : il n'est plus "
+        "montré.",
     ),
     review.PracticeMissing: Fault(
         403, "Avant votre premier signal, faites d'abord le module de prise en main."
@@ -410,8 +420,17 @@ def fault_of(error: RebondError) -> Fault:
     for kind in type(error).__mro__:
         fault = FAULTS.get(kind)
         if fault is not None:
-            return replace(fault, field=error.field) if isinstance(error, InvalidField) else fault
+            return _told(fault, error)
     return UNEXPECTED
+
+
+def _told(fault: Fault, error: RebondError) -> Fault:
+    """Return what only the error itself knows of its meaning: the field, or why a signal rests."""
+    if isinstance(error, InvalidField):
+        return replace(fault, field=error.field)
+    if isinstance(error, review.SignalFrozen) and error.stop is not None:
+        return replace(fault, sentence=error.stop.label)
+    return fault
 
 
 def answer(

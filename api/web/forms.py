@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 
 from features.errors import RebondError
@@ -72,11 +73,29 @@ class SureMissing(InvalidField):
     """What cannot be taken back is done with its own box ticked."""
 
 
-async def _fields(request: Request) -> FormData:
+class UnreadableForm(RebondError):
+    """A form names another character set than UTF-8, the only one that pages are sent in."""
+
+
+async def form_of(request: Request) -> FormData:
+    """Read the fields of a form.
+
+    Raises
+    ------
+    UnreadableForm
+        Its header names another character set. The framework would decode by it: into halves
+        of characters that nothing can write again, or not at all.
+    """
+    _, options = parse_options_header(request.headers.get("content-type"))
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in _READABLE:
+        raise UnreadableForm(f"the form names {charset!r}; send it in UTF-8.")
     return await request.form()
 
 
-Fields = Annotated[FormData, Depends(_fields)]
+_READABLE = frozenset({"utf-8", "utf8", "us-ascii"})
+
+Fields = Annotated[FormData, Depends(form_of)]
 """The fields of a form, as typed."""
 
 

@@ -150,6 +150,7 @@ def _of_labels() -> Iterator[Message]:
             *(fault.sentence for fault in faults.FAULTS.values()),
             faults.NOT_FOUND.sentence,
             faults.NOT_VALID.sentence,
+            faults.TOO_LARGE.sentence,
             faults.UNEXPECTED.sentence,
             *faults.TITLES.values(),
             faults.REFUSED,

@@ -13,6 +13,7 @@ _MEANINGS = {
     404: "Unknown, or not yours.",
     409: "Not now: the steps are own view, signal, decision; or a colleague holds it.",
     413: "Larger than any request needs to be.",
+    415: "A form in another character set than UTF-8.",
     422: "The request does not say what it must.",
     429: "Too many failed sign-ins.",
 }
@@ -23,8 +24,6 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorAnswer, "description": _MEANINGS[status]} for status in statuses}
 
 
-ALWAYS = refusals(401, 403, 409, 413, 422)
-# A body whose length is announced as too large never comes as far as our own words.
-ALWAYS[413]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+ALWAYS = refusals(401, 403, 409, 413, 415, 422)
 OF_A_SITUATION = refusals(404)
 OF_A_MODEL = refusals(404)

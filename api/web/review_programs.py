@@ -243,4 +243,5 @@ def _situation(home: Home, page: SituationPage) -> SituationAnswer:
         "crip": danger.crip,
         "on_call": danger.on_call,
     }
-    return SituationAnswer.model_validate({"danger": first, **vars(page)})
+    told = {"danger": first, "stopped": page.stopped, **vars(page)}
+    return SituationAnswer.model_validate(told)

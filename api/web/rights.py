@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from api import rights
 from api.web import acts
 from api.web.access import GuardedRoute, Visit, may
 from api.web.answers import (
+    AccessAnswer,
     ContestationAnswerAsked,
     DoneAnswer,
     OpenedAnswer,
@@ -230,11 +232,13 @@ def note_request_json(asked: RequestAsked, visit: Answering) -> OpenedAnswer:
 
 
 @programs.post("/rights/requests/{request_id}/access", responses=OF_A_SITUATION, tags=["rights"])
-def give_access_json(request_id: str, visit: Answering) -> dict[str, Any]:
-    """Give everything that is held about the person, as their file has it."""
+def give_access_json(request_id: str, visit: Answering) -> AccessAnswer:
+    """Give everything that is held about the person, and the letter that explains it."""
     made = rights.access(visit.home, request_id, by=visit.actor)
-    export: dict[str, Any] = json.loads(made.files[rights.DATA])
-    return export
+    return AccessAnswer(
+        data=json.loads(made.files[rights.DATA]),
+        letter=b64encode(made.files[rights.LETTER]).decode(),
+    )
 
 
 @programs.post("/rights/requests/{request_id}/do", responses=OF_A_SITUATION, tags=["rights"])

@@ -21,6 +21,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from markupsafe import Markup, escape
 
+from features.french import NO_BREAK, with_blanks
 from features.phrases import PHRASES, Language
 
 CATALOGUE = Path(__file__).parents[1] / "locales/en/LC_MESSAGES/rebond.po"
@@ -35,10 +36,13 @@ def english() -> Catalog:
 
 
 class _French(NullTranslations):
-    """The source itself; French counts 0 and 1 as one."""
+    """The source itself, with its blanks as printers set them; French counts 0 and 1 as one."""
+
+    def gettext(self, message: str) -> str:
+        return with_blanks(message)
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return msgid1 if abs(n) < 2 else msgid2  # noqa: PLR2004 - French grammar
+        return with_blanks(msgid1 if abs(n) < 2 else msgid2)  # noqa: PLR2004 - French grammar
 
 
 @cache
@@ -81,7 +85,8 @@ class Speech:
 
     def count(self, number: int, one: str, many: str) -> str:
         """Write a number with the noun that agrees with it, given in French."""
-        return f"{number} {translations(self.language).ngettext(one, many, number)}"
+        blank = NO_BREAK if self.language == "fr" else " "
+        return f"{number}{blank}{translations(self.language).ngettext(one, many, number)}"
 
     def quoted(self, words: str) -> str:
         """Set words that are not ours in quotation marks."""
@@ -92,17 +97,18 @@ class Speech:
         return PHRASES[self.language].day(value)
 
     def moment(self, value: datetime) -> str:
-        """Write a time as the clock shows it in France.
+        r"""Write a time as the clock shows it in France.
 
         >>> Speech("fr").moment(datetime(2026, 11, 21, 10, 5, tzinfo=UTC))
-        '21 novembre 2026 à 11 h 05'
+        '21 novembre 2026 à 11\xa0h\xa005'
         >>> Speech("en").moment(datetime(2026, 11, 21, 10, 5, tzinfo=UTC))
         '21 November 2026 at 11:05'
         """
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         local = aware.astimezone(PARIS)
         if self.language == "fr":
-            return f"{self.day(local.date())} à {local.hour} h {local.minute:02d}"
+            hour = f"{local.hour}{NO_BREAK}h{NO_BREAK}{local.minute:02d}"
+            return f"{self.day(local.date())} à {hour}"
         return f"{self.day(local.date())} at {local:%H:%M}"
 
     def marked_up(self, sentence: str, /, **values: object) -> Markup:

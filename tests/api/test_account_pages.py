@@ -17,7 +17,16 @@ from api.settings import Settings, write_settings
 from api.web.app import create_app
 from revue import accounts, committee, schema, signing
 from revue.records import ModelState, Role
-from tests.api.web_home import CLI, NOW, PASSWORD, VERSION, House, TestClient, build
+from tests.api.web_home import (
+    CLI,
+    NOW,
+    PASSWORD,
+    VERSION,
+    House,
+    TestClient,
+    build,
+    with_plain_blanks,
+)
 
 NEW = "onze oies du soir"
 
@@ -54,6 +63,7 @@ def client_of(house: House, login: str | None = None) -> TestClient:
     client = TestClient(
         create_app(house.home), base_url="https://testserver", follow_redirects=False
     )
+    client.event_hooks["response"].append(with_plain_blanks)
     if login is not None:
         opened = house.session_of(login)
         cookie = "__Host-rebond" if house.home.settings.production else "rebond"

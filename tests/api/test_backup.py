@@ -44,7 +44,7 @@ from revue.records import (
 )
 from revue.signing import SigningKeyLost
 from revue.standings import Standing
-from revue.stops import is_stopped
+from revue.stops import stop_of
 from tests.conftest import rebond
 from tests.revue.builders import VERSION, member
 
@@ -323,7 +323,7 @@ def test_a_restore_killed_at_any_moment_leaves_the_one_home_or_the_other(
         assert acts(again).count("restore") == (size if later.exists() else 1)
         assert len(everything(again)) == 2
         with again.transaction() as session:
-            assert is_stopped(session, VERSION)
+            assert stop_of(session, VERSION)
         assert len(again.store.events(find(again).person)) == 19
         with again.transaction() as session:
             assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
@@ -401,7 +401,7 @@ def test_s28_no_restore_undoes_what_the_replaced_home_held_back(
         1, 1, 3,
     ]  # fmt: skip
     with again.transaction() as session:
-        assert is_stopped(session, VERSION) and verify_journal(session, again.keys.verify).ok
+        assert stop_of(session, VERSION) and verify_journal(session, again.keys.verify).ok
         assert committee.approved_record(session) is None
         roles = {user.login: user.role for user in accounts.users(session)}
     assert state(again, "2") is ModelState.PROPOSED and roles["karim"] is Role.ADMIN
@@ -413,7 +413,7 @@ def test_s28_no_restore_undoes_what_the_replaced_home_held_back(
         accounts.try_unlock(session, login="zoe", password=fresh, now=NOW)
     assert resume(again, "zoe", VERSION) is ModelState.PROPOSED  # a stop is lifted by a member
     with again.transaction() as session:
-        assert not is_stopped(session, VERSION)
+        assert stop_of(session, VERSION) is None
     assert done.before is not None
     put_back(again, done.before)  # what stood there before comes back, held back as it is now
     assert state(opened(home), "2") is ModelState.PROPOSED
@@ -428,7 +428,7 @@ def test_s28_where_no_home_is_replaced_every_model_starts_stopped(
     done = put_back(fresh, file)
     assert done.stopped == ("2", VERSION) and done.accounts == ()
     with fresh.transaction() as session:
-        assert is_stopped(session, "2") and is_stopped(session, VERSION)
+        assert stop_of(session, "2") and stop_of(session, VERSION)
     assert isinstance(sign_in(fresh, "zoe", staffed["zoe"]), SignedIn)
     assert resume(fresh, "zoe", "2") is ModelState.APPROVED
     fresh.close()

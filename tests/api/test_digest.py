@@ -121,7 +121,7 @@ def item(state: State, due: int = 0, part: Part = Part.ACCOMPANYING, **more: Any
 
 
 def page(*items: QueueItem, unserved: int = 0) -> QueuePage:
-    return QueuePage(items, unserved, AS_OF, stopped=False, places_left=None)
+    return QueuePage(items, unserved, AS_OF, stop=None, places_left=None)
 
 
 def test_what_waits_is_counted_by_what_is_to_be_done() -> None:

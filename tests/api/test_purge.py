@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from api.home import Home
 from api.purge import purge
-from api.retention import FILES, retention_table
+from api.retention import FILES, declared_sources, retention_table
 from api.settings import Settings
 from api.standings import change_standing, find_person
 from revue.records import Actor
@@ -147,3 +147,12 @@ def test_s18_everything_that_is_kept_is_in_the_table_in_french() -> None:
     assert set(rows) == {*Base.metadata.tables, *(kind.name for kind in FILES)}
     assert rows["signals"].how_long == "90 jours" and rows["situations"].how_long == "2 ans"
     assert all(row.what and row.since and row.source for row in rows.values())
+
+
+def test_a_purge_says_who_says_so_in_the_language_of_its_other_lines() -> None:
+    """English on the command line, French in the register: the same sources."""
+    english = declared_sources()
+    french = {row.name: row.source for row in retention_table(Settings())}
+    assert english.keys() == french.keys()
+    assert not set(english.values()) & set(french.values())
+    assert all(source.isascii() for source in english.values())

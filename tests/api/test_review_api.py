@@ -626,7 +626,7 @@ def test_numbers_that_cannot_be_are_refused(template: House, number: str) -> Non
 def test_what_is_too_large_is_refused(template: House, claire_of_all: Any) -> None:
     path = f"{PREFIX}/situations/{template.ids['signal']}/view"
     announced = claire_of_all.post(path, content=b"x" * 70_000)
-    assert announced.status_code == 413
+    assert (announced.status_code, announced.json()["code"]) == (413, "TooLarge")
     streamed = claire_of_all.post(path, content=iter([b"x" * 40_000] * 2))
     assert (streamed.status_code, streamed.json()["code"]) == (413, "TooLarge")
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import zipfile
+from base64 import b64decode
 from copy import deepcopy
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -581,6 +582,9 @@ def test_an_access_is_one_download_and_waits_until_it_is_handed_over(
     assert set(archive.namelist()) == {rights.DATA, rights.LETTER}
     assert json.loads(archive.read(rights.DATA))["identity"]["person_id"] == "P1"
     assert answer.headers["cache-control"] == "no-store"
+    told = client.post(f"/api/v1{at}/access").json()
+    assert told["data"]["identity"]["person_id"] == "P1"
+    assert b64decode(told["letter"]).startswith(b"%PDF-")
     assert client.post(f"{at}/answer", data={"outcome": "refused"}).status_code == 422
     done = {"outcome": "done", "answer": "Remis."}
     assert client.post(f"{at}/answer", data=done).status_code == 303

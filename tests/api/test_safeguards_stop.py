@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sqlite3
 import threading
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from api.gate import approved_table
 from api.home import Home
 from revue import committee
 from revue.accounts import actor_for
+from revue.committee import NotPromoted
 from revue.records import SituationKind
 from tests.api.web_home import AGAINST, NOW, REASONS, VERSION, House, build
 
@@ -48,6 +51,18 @@ def set_back(house: House) -> None:
     """Edit the file of the database, as somebody with the disk would."""
     with closing(sqlite3.connect(house.home.database)) as database, database:
         database.execute("UPDATE models SET state = 'approved'")
+
+
+def with_a_broken_journal(house: House) -> House:
+    """Change one entry, as somebody with the disk would, and start the service again."""
+    with closing(sqlite3.connect(house.home.database)) as database, database:
+        for (name,) in database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'journal%'"
+        ).fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("UPDATE journal_entries SET subject = 'x' WHERE act = 'view'")
+    home = Home(house.home.folder, house.home.keys_folder, house.home.clock)
+    return House(home, house.ids)
 
 
 @pytest.mark.safeguard
@@ -130,3 +145,37 @@ def test_s28_no_kind_of_situation_is_left_out(house: House) -> None:
     for id in ids.values():
         assert claire.post(f"/api/v1/situations/{id}/signal").status_code == 409
         assert claire.post(f"/api/v1/situations/{id}/without-signal").status_code == 200
+
+
+@pytest.mark.safeguard
+def test_s28_where_the_journal_does_not_hold_nobody_says_that_the_committee_stopped(
+    house: House,
+) -> None:
+    """The true reason on every page and answer; the way on and the danger stay open."""
+    id, told = viewed(house), "Le journal de l'outil ne se vérifie plus"
+    again = with_a_broken_journal(house)
+    claire = again.client("claire")
+    for path in ("/queue", f"/situations/{id}"):
+        page = html.unescape(claire.get(path).text)
+        assert told in page and "a suspendu" not in page and "est suspendu" not in page
+        assert claire.get(f"/api/v1{path}").json()["stop"] == "unverified"
+    refused = claire.post(f"/api/v1/situations/{id}/signal")
+    assert refused.status_code == 409
+    assert refused.json()["code"] == "SignalFrozen" and told in refused.json()["error"]
+    english = claire.post(f"/api/v1/situations/{id}/signal", headers={"Accept-Language": "en"})
+    assert "does not verify" in english.json()["error"]
+    assert "aucun signal d'attention n'est montré" in html.unescape(
+        again.client("dina").get("/journal").text
+    )
+    assert claire.post(f"/api/v1/situations/{id}/without-signal").status_code == 200
+    assert claire.post(f"/api/v1/situations/{id}/handled-elsewhere").status_code == 200
+
+
+def test_what_scores_says_whether_the_committee_or_the_journal_stops_it(house: House) -> None:
+    viewed(house)
+    suspend(house.home)
+    with house.home.reading() as session, pytest.raises(NotPromoted, match="is suspended"):
+        approved_table(house.home, session)
+    home = with_a_broken_journal(house).home
+    with home.reading() as session, pytest.raises(NotPromoted, match="journal does not verify"):
+        approved_table(home, session)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from api import authority
@@ -26,6 +29,8 @@ from revue import (
     states,
 )
 from tests.api.web_home import NOW, PASSWORD, House, build
+
+HTML = "text/html; charset=utf-8"
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +114,38 @@ def test_s25_a_session_ends_and_is_not_used_again(house):
     later.cookies.set("rebond", kept)
     assert later.get("/api/v1/queue").json()["code"] == "NotSignedIn"
     assert later.get("/queue").headers["location"] == "/login?next=/queue"
+
+
+def ends_at(house: House) -> str:
+    with closing(sqlite3.connect(house.home.database)) as database:
+        return database.execute("SELECT max(expires_at) FROM open_sessions").fetchone()[0]
+
+
+@pytest.mark.safeguard
+def test_s25_a_session_that_nobody_uses_ends(house):
+    """It goes on while it is used, to its last end; it is written every few minutes at most."""
+    token, idle = house.client("claire").cookies["rebond"], 60
+    assert house.home.settings.session_idle_minutes == idle
+
+    def status(minutes: int) -> int:
+        late = NOW + timedelta(minutes=minutes)
+        later = House(Home(house.home.folder, house.home.keys_folder, lambda: late), {}).client()
+        later.cookies.set("rebond", token)
+        return later.get("/api/v1/people").status_code
+
+    assert status(0) == 200
+    written = ends_at(house)
+    assert status(4) == 200 and ends_at(house) == written
+    assert status(55) == 200 and ends_at(house) > written
+    for minutes in range(100, 540, 50):
+        assert status(minutes) == 200
+    assert ends_at(house).startswith("2026-11-21 18:00")
+    assert status(541) == 401
+    token = house.client("claire").cookies["rebond"]
+    assert status(0) == 200 and status(61) == 401
+    token = house.client("claire").cookies["rebond"]
+    token = token.rpartition(".")[0] + ".9999999999"
+    assert status(0) == 401
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong"])
@@ -195,6 +232,46 @@ def test_a_page_too_large_is_refused(house):
         f"/situations/{house.ids['signal']}/view", data={"opinion": "no", "why": "a" * 100_000}
     )
     assert answer.status_code == 413
+    assert "Cette demande est trop longue" in answer.text
+    assert answer.headers["x-frame-options"] == "DENY"
+    endless = client.post("/login", content=b"x", headers={"Content-Length": "9" * 400})
+    assert endless.status_code == 413
+    english = client.post("/login", content=b"x" * 70_000, headers={"Accept-Language": "en"})
+    assert "too long" in english.text
+
+
+def test_a_refusal_of_what_is_too_large_arrives_over_the_wire(template):
+    """What was sent is read to its end, or the connection would close on it."""
+    with template.served() as address:
+        for size in (70_000, 700_000):
+            answer = httpx.post(f"{address}/login", content=b"x" * size)
+            assert (answer.status_code, answer.headers["content-type"]) == (413, HTML)
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "utf-16", "undefined", "unicode_escape", "nope", ""])
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_form_in_an_odd_character_set_is_refused_and_does_nothing(template, kind, charset):
+    """The framework decodes by the name it is given, into halves of characters at worst."""
+    client, id = template.client("claire"), template.ids["signal"]
+    token = client.headers.pop("X-CSRF-Token")
+    body = f"csrf={token}&opinion=no&login=claire"
+    if kind.startswith("multipart"):
+        part = '--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+        fields = (("csrf", token), ("opinion", "no"), ("login", "+2AA-\\ud800"))
+        body = "".join(part % field for field in fields) + "--x--\r\n"
+    sent = {"Content-Type": f"{kind}; boundary=x; charset={charset}"}
+    for path in (f"/situations/{id}/view", "/login", "/language"):
+        answer = client.post(path, content=body.encode(), headers=sent)
+        assert (answer.status_code, answer.headers["content-type"]) == (415, HTML)
+        assert "envoyé en UTF-8" in answer.text
+    assert client.get(f"/api/v1/situations/{id}").json()["view"] is None
+
+
+@pytest.mark.parametrize("charset", ["UTF-8", '"utf-8"', "utf8", "us-ascii"])
+def test_a_form_that_names_its_character_set_is_read(template, charset):
+    sent = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    answer = template.client().post("/language", content="language=en", headers=sent)
+    assert answer.status_code == 303
 
 
 def test_every_refusal_a_door_can_meet_has_its_answer():

@@ -728,7 +728,7 @@ def test_s28_one_decides_without_signal_while_it_is_stopped(house, claire):
     view(claire, id)
     refused = post(claire, f"/situations/{id}/without-signal")
     assert refused.status_code == 409
-    assert "Le modèle n'est pas suspendu" in read(refused)
+    assert "Rien n'arrête les signaux" in read(refused)
     suspend(house)
     text = page(claire, f"/situations/{id}")
     assert "Décider sans signal" in text and "Voir le signal" not in text

@@ -17,7 +17,7 @@ from api.opening import open_home
 from api.web.app import create_app
 from features.words import LONGEST_WORDING
 from modeles.explanation import Signal
-from tests.api.web_home import CLI, House, TestClient, build
+from tests.api.web_home import CLI, House, TestClient, build, with_plain_blanks
 from tests.conftest import DemoHome, Ran, rebond
 
 GROUP = "contacts sans réponse"
@@ -139,6 +139,7 @@ def demo(demo_home: DemoHome, tmp_path: Path) -> DemoHome:
 def signed_in(demo: DemoHome, login: str) -> TestClient:
     home = open_home(demo.folder, demo.folder / "keys")
     client = TestClient(create_app(home), follow_redirects=False)
+    client.event_hooks["response"].append(with_plain_blanks)
     credentials = {"login": login, "password": demo.password(login)}
     answer = client.post("/api/v1/login", json=credentials)
     client.headers["X-CSRF-Token"] = answer.json()["csrf"]

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -72,6 +73,19 @@ REASONS = (
 AGAINST = ("2 objectifs atteints depuis le 20 mai 2026.",)
 
 
+def plain(text: str) -> str:
+    """Give every blank as one is typed: tests are written as people read."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def with_plain_blanks(response: Any) -> None:
+    """Give the blanks of an answer so, once it came."""
+    if not response.headers.get("content-type", "").startswith(("text/html", "application/json")):
+        return
+    response.read()
+    response._content = plain(response.content.decode()).encode()
+
+
 @dataclass(frozen=True)
 class House:
     """A home, the ids of its situations by kind, and how to come in."""
@@ -83,6 +97,7 @@ class House:
     def client(self, login: str | None = None) -> TestClient:
         """Open a browser-like client, signed in if a login is given."""
         client = TestClient(create_app(self.home), follow_redirects=False)
+        client.event_hooks["response"].append(with_plain_blanks)
         if login is not None:
             opened = self.session_of(login)
             client.cookies.set("rebond", opened.token)
@@ -93,7 +108,8 @@ class House:
         """Sign somebody in."""
         with self.home.transaction() as session:
             actor = accounts.actor_for(session, login)
-            return accounts.open_session(session, actor, self.home.now(), hours=9)
+            idle = self.home.settings.session_idle
+            return accounts.open_session(session, actor, self.home.now(), hours=9, idle=idle)
 
     @contextmanager
     def served(self) -> Iterator[str]:

@@ -14,9 +14,10 @@ from revue import committee, schema
 from revue.database import open_database
 from revue.journal import leaf_hash, record, verify_journal
 from revue.queue import queue_of
-from revue.records import Actor, State, canonical
+from revue.records import Actor, State, Stop, canonical
 from revue.review import SignalFrozen, read_signal, reveal_signal
-from revue.stops import is_stopped
+from revue.situations import page_of
+from revue.stops import stop_of
 from tests.revue.builders import (
     CLI,
     NOW,
@@ -166,6 +167,7 @@ def test_s28_a_rejected_model_set_back_by_hand_stays_stopped(
         session.execute(text("UPDATE models SET state = 'proposed'"))
         session.expire_all()
         committee.reject(session, ines, version=VERSION, reason="doute", today=TODAY, now=NOW)
+        assert stop_of(session, VERSION) is Stop.REJECTED
         session.execute(text("UPDATE models SET state = 'approved'"))
         session.expire_all()
         with pytest.raises(SignalFrozen):
@@ -178,7 +180,7 @@ def test_what_the_committee_resumes_is_shown_again(stopped: Callable[[], Session
         row = session.scalars(text("SELECT id FROM users WHERE login = 'ines'")).one()
         ines = Actor("ines", schema.Role.COMMITTEE, None, row)
         committee.resume(session, ines, version=VERSION, reason="levé", today=TODAY, now=NOW)
-        assert not is_stopped(session, VERSION)
+        assert stop_of(session, VERSION) is None
         committee.suspend(session, ines, version=VERSION, reason="doute", today=TODAY, now=NOW)
         assert frozen(session)
 
@@ -189,11 +191,34 @@ def test_what_was_rolled_back_is_forgotten(stopped: Callable[[], Session], keys:
         ines = Actor("ines", schema.Role.COMMITTEE, None, row)
         committee.resume(session, ines, version=VERSION, reason="levé", today=TODAY, now=NOW)
     with stopped() as session:
-        assert not is_stopped(session, VERSION)
+        assert stop_of(session, VERSION) is None
         nested = session.begin_nested()
         committee.suspend(session, ines, version=VERSION, reason="doute", today=TODAY, now=NOW)
-        assert is_stopped(session, VERSION)
+        assert stop_of(session, VERSION) is Stop.SUSPENDED
         nested.rollback()
         record(session, actor=LEA, act="read", subject="z", now=NOW)
-        assert not is_stopped(session, VERSION)
+        assert stop_of(session, VERSION) is None
         assert verify_journal(session, keys.verify).ok
+
+
+@pytest.mark.safeguard
+def test_s28_each_stop_says_what_it_is(
+    stopped: Callable[[], Session], database: Path, keys: Keyring
+) -> None:
+    with stopped() as session:
+        assert stop_of(session, VERSION) is Stop.SUSPENDED
+        assert stop_of(session, None) is None
+        assert stop_of(session, "gone") is Stop.OVER
+        row = session.scalars(text("SELECT id FROM users WHERE login = 'lea'")).one()
+        lea = Actor("lea", schema.Role.EDUCATOR, "nord", row)
+        assert page_of(session, lea, "situation-1", **THEN).stop is Stop.SUSPENDED
+        without_triggers(session, RAW["the entry is deleted"])
+        assert stop_of(session, VERSION) is Stop.SUSPENDED  # this process knows of it
+    later = open_database(database, keys.sign, lambda: TODAY)
+    with later.begin() as session:
+        page = page_of(session, lea, "situation-1", **THEN)
+        assert (page.stop, page.stopped) == (Stop.UNVERIFIED, True)
+        with pytest.raises(SignalFrozen) as refused:
+            reveal_signal(session, lea, "situation-1", **THEN)
+        assert refused.value.stop is Stop.UNVERIFIED
+    later.kw["bind"].dispose()
