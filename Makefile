@@ -10,11 +10,11 @@ demo: $(VENV)/.demo
 	$(BIN)/rebond demo --port $(PORT)
 
 test: $(VENV)/.dev $(VENV)/.spark lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The attacks on the 36 safeguards alone; /safeguards shows when all of them passed.
 safeguards: $(VENV)/.dev
-	$(BIN)/pytest -m safeguard -n 2 --dist loadfile
+	$(BIN)/pytest -m safeguard -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.dev $(VENV)/.peers
 	$(BIN)/rebond bench --peers $(VENV)/peers/bin/python

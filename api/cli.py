@@ -8,6 +8,7 @@ changed, 2 wrong usage, 3 audit failed, 4 audit cannot assess.
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except WrongUsage as error:
         said = getattr(error, "format_message", error.__str__)()
         _refuse(said, as_json="--json" in given, status=2)
-    except (SQLAlchemyError, ValueError) as error:
+    except (SQLAlchemyError, sqlite3.Error, ValueError) as error:
         # A locked or damaged database, a word that is no text: the place, and what was said.
         said = (str(error).splitlines() or [""])[0]
         _refuse(f"{type(error).__name__}: {said}", as_json="--json" in given, status=1)

@@ -18,8 +18,8 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -368,11 +368,11 @@ class ModelTable:
 
     def canonical(self) -> bytes:
         """Return the bytes that are hashed and signed."""
-        return _canonical({"format": FORMAT, **asdict(self)})
+        return _canonical({"format": FORMAT, **_fields(self)})
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) of the canonical bytes."""
+        """SHA-256 (hex) of the canonical bytes; every signal of a scoring is told it."""
         return hashlib.sha256(self.canonical()).hexdigest()
 
 
@@ -517,6 +517,16 @@ def _rows(plain: list[list[float]]) -> tuple[tuple[float, float, float], ...]:
 def _canonical(plain: dict[str, Any]) -> bytes:
     # Python writes the shortest text that reads back as the same float: nothing is lost.
     text = json.dumps(
-        plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        plain,
+        sort_keys=True,
+        ensure_ascii=False,
+        separators=(",", ":"),
+        allow_nan=False,
+        default=_fields,
     )
     return text.encode()
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    # Unlike `asdict`, which copies every number of every line.
+    return {field.name: getattr(record, field.name) for field in fields(record)}

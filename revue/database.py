@@ -22,12 +22,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session, sessionmaker
@@ -120,7 +120,7 @@ def open_database(
         Its schema is not the one this code was written for.
     """
     found = _schema_of(path)
-    expected = ScriptDirectory.from_config(_migrations()).get_current_head()
+    expected = _newest()
     if found != expected:
         raise NotMigrated(
             f"{path.name} holds schema {found or 'none'}, this version needs {expected}: run "
@@ -170,9 +170,9 @@ def upgrade_database(path: Path) -> str | None:
         Another program made it, or a newer version.
     """
     found = _schema_of(path)
-    scripts = ScriptDirectory.from_config(_migrations())
-    if found == scripts.get_current_head():
+    if found == _newest():
         return None
+    scripts = ScriptDirectory.from_config(_migrations())
     if found not in {script.revision for script in scripts.walk_revisions()}:
         raise NotMigrated(
             f"{path.name} holds schema {found or 'none'}, which this version does not know: use "
@@ -245,12 +245,19 @@ def scrub(path: Path) -> None:
 def _schema_of(path: Path) -> str | None:
     if not path.is_file():
         raise DatabaseMissing(f"there is no review database {path.name}: run `rebond init` first.")
-    engine = _engine(path)
-    try:
-        with engine.begin() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
+    # Read as it is: an engine, and a transaction that waits for writers, cost more than the rest.
+    with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
+        tables = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'alembic_version'"
+        if database.execute(tables).fetchone() is None:
+            return None
+        rows = database.execute("SELECT version_num FROM alembic_version").fetchall()
+    return ", ".join(sorted(row[0] for row in rows)) or None
+
+
+@cache
+def _newest() -> str | None:
+    """Return the schema that this code was written for; to know it, every migration is read."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head()
 
 
 def _migrations() -> Config:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import random
 import shutil
 import socket
+import tempfile
 import threading
 import time as clock
 import warnings
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +139,7 @@ class House:
     def copy(self, folder: Path) -> House:
         """Copy this house, so that a test may change it."""
         shutil.copytree(self.home.folder, folder / "home")
-        return House(Home(folder / "home", folder / "home" / "keys", lambda: NOW), self.ids)
+        return House(Home(folder / "home", folder / "home" / "keys", lambda: NOW), {**self.ids})
 
 
 def history(seed: int) -> Facts:
@@ -265,7 +268,20 @@ def audit() -> dict[str, object]:
 
 
 def build(folder: Path, *, demonstration: bool = True, approved: bool = True) -> House:
-    """Make a home with accounts, people, a model before the committee and a filled queue."""
+    """Make a home with accounts, people, a model before the committee and a filled queue.
+
+    It is made once and copied: nine passwords, hashed as slowly as they should be, take seconds.
+    """
+    made = _made(demonstration, approved)
+    shutil.copytree(made.home.folder, folder, dirs_exist_ok=True)
+    home = Home(folder, folder / "keys", lambda: NOW)
+    return replace(made, home=home, ids={**made.ids}, people={**made.people})
+
+
+@cache
+def _made(demonstration: bool, approved: bool) -> House:
+    folder = Path(tempfile.mkdtemp(prefix="rebond-house-")) / "home"
+    atexit.register(shutil.rmtree, folder.parent)
     settings = Settings(
         demonstration=demonstration,
         danger=Danger(crip="01 23 45 67 89", on_call="Astreinte : 06 12 34 56 78"),
@@ -347,6 +363,7 @@ def build(folder: Path, *, demonstration: bool = True, approved: bool = True) ->
         ]
     home.model_folder(VERSION).mkdir(parents=True)
     write_table(model_table(), home.model_folder(VERSION) / "table.json", home.keys.sign)
+    home.close()
     kinds = {person: kind for kind, person in PEOPLE.items()}
     return House(home, {kinds[row.person]: row.id for row in rows})
 
