@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.attacks import Gathering
 
-# How fast something is, `rebond bench` tells; a law holds on a slow machine as well.
-settings.register_profile("laws", deadline=None)
+# How fast something is, `rebond bench` tells; a law holds on a slow machine as well, and
+# what one run draws the next one draws again.
+settings.register_profile(
+    "laws", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("laws")
 
 ROOT = Path(__file__).parents[1]

@@ -193,3 +193,12 @@ def test_a_script_hands_the_password_over_on_standard_input(terminal: Terminal) 
         check=False,
     )
     assert json.loads(done.stdout) == {"state": "suspended"}, done.stderr
+
+
+def test_a_file_that_is_no_database_is_told_in_a_sentence(terminal: Terminal) -> None:
+    (terminal.folder / "review.db").write_bytes(b"not a database, whatever its name" * 50)
+    for other in terminal.folder.glob("review.db-*"):
+        other.unlink()
+    refused = terminal.run("user", "list")
+    assert refused.status == 1
+    assert "not a database" in refused.err
