@@ -11,12 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from api.web.app import ROUTERS
 from revue import schema
-from revue.records import State, WebSession
+from revue.records import State
 from tests.api.lives import lives
 from tests.api.web_home import AGAINST, NOW, PASSWORD, REASONS, VERSION, House, build
 
@@ -452,17 +451,11 @@ def test_s33_danger_goes_through_in_every_state(house: House, programs: dict[str
     assert not {row["id"] for row in claire.get("/queue")["items"]} & set(made.values())
 
 
-def client_of(url: str, opened: WebSession) -> httpx.Client:
-    """Open a client of a served house, as another machine would have one."""
-    headers, cookies = {"X-CSRF-Token": opened.csrf}, {"rebond": opened.token}
-    return httpx.Client(base_url=url, headers=headers, cookies=cookies)
-
-
 def test_of_two_clients_at_once_one_is_told(house: House, at: str) -> None:
-    signed_in = [house.session_of("claire") for _ in range(2)]
     bodies = [{"opinion": "no", "why": f"canal {number}"} for number in range(2)]
     with house.served() as url, ThreadPoolExecutor(2) as pool, ExitStack() as left_open:
-        clients = [Program(left_open.enter_context(client_of(url, opened))) for opened in signed_in]
+        opened = [house.client_at(url, "claire") for _ in range(2)]
+        clients = [Program(left_open.enter_context(client)) for client in opened]
         asked = [
             pool.submit(client.ask, "POST", f"{at}/view", body)
             for client, body in zip(clients, bodies, strict=True)

@@ -6,9 +6,11 @@ import html
 import re
 import sqlite3
 import threading
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from api.gate import approved_table
@@ -111,11 +113,10 @@ def test_s28_a_file_edited_before_the_service_starts_brings_no_signal(house: Hou
 def test_s28_whoever_asks_at_the_moment_of_the_stop_is_first_or_gets_nothing(house: House) -> None:
     """Once the stop is committed no answer holds a signal, however close the request was."""
     ids = [viewed(house, kind) for kind in ("signal", "second_signal")]
-    clients = [house.client("claire") for _ in ids]
     barrier, committed = threading.Barrier(len(ids) + 1), threading.Event()
     late: list[str] = []
 
-    def ask(client: object, id: str) -> None:
+    def ask(client: httpx.Client, id: str) -> None:
         barrier.wait()
         for _ in range(4):
             after = committed.is_set()
@@ -123,17 +124,17 @@ def test_s28_whoever_asks_at_the_moment_of_the_stop_is_first_or_gets_nothing(hou
             if after and answer.status_code == 200:
                 late.append(answer.text)
 
-    threads = [threading.Thread(target=ask, args=pair) for pair in zip(clients, ids, strict=True)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    suspend(house.home)
-    committed.set()
-    for thread in threads:
-        thread.join()
-    assert late == []
-    for client, id in zip(clients, ids, strict=True):
-        assert client.get(f"/api/v1/situations/{id}/signal").status_code == 409
+    with house.served() as url, ThreadPoolExecutor(len(ids)) as pool, ExitStack() as left_open:
+        clients = [left_open.enter_context(house.client_at(url, "claire")) for _ in ids]
+        asked = [pool.submit(ask, *pair) for pair in zip(clients, ids, strict=True)]
+        barrier.wait()
+        suspend(house.home)
+        committed.set()
+        for one in asked:
+            one.result()
+        assert late == []
+        for client, id in zip(clients, ids, strict=True):
+            assert client.get(f"/api/v1/situations/{id}/signal").status_code == 409
 
 
 @pytest.mark.safeguard
