@@ -23,18 +23,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.audit_text import audit_text, next_steps, person_advice
 from api.authority import ask_signer
-from api.backup_commands import backup, restore
-from api.cli_output import JsonOption, Output, command_line_actor, home_of
-from api.directory_commands import services_app
-from api.dpia_commands import dpia_app, model_document
+from api.commands.backup import backup, restore
+from api.commands.directory import services_app
+from api.commands.dpia import dpia_app, model_document
+from api.commands.journal import journal_app
+from api.commands.keys import keys_app
+from api.commands.output import JsonOption, Output, command_line_actor, home_of
+from api.commands.purge import purge
+from api.commands.rights import rights_app
+from api.commands.user import user_app
 from api.home import create_home, system_clock
-from api.journal_commands import journal_app
-from api.keys_commands import keys_app
 from api.opening import open_home, upgrade_home
-from api.purge_commands import purge
-from api.rights_commands import rights_app
 from api.settings import SIMULATED_UNTIL, Settings, home_folder, keys_folder
-from api.user_commands import user_app
 from features.catalogue import first_wordings
 from features.errors import RebondError
 from revue import accounts, committee, wordings
@@ -767,7 +767,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure the project's speed, each benchmark beside its peer in the same run."""
-    from api.benchmarks import Effort, run_benchmarks  # noqa: PLC0415 - only where needed
+    from api.benchmarks.runs import Effort, run_benchmarks  # noqa: PLC0415 - only where needed
 
     output = Output(as_json=as_json)
     with output.progress() as progress:

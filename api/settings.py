@@ -119,6 +119,12 @@ class Settings(BaseModel):
     """How long after a team's meeting a printed sheet may be kept (ours)."""
     signal_days: int = Field(90, ge=1, le=366)
     """How long a signal may be shown (ours; GDPR 5(1)(d), S19)."""
+    inputs_days: int = Field(7, ge=0, le=366)
+    """How long before a review date the newest extract may have ended (ours; S19).
+
+    One weekly import. Silence is what features measure, and a day that was never read would
+    count as silence.
+    """
     attributes_days: int = Field(30, ge=1, le=366)
     """How long sensitive attributes may be read after the last audit (ours; S5)."""
     attributes_unused_days: int = Field(365, ge=1, le=732)

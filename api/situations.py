@@ -60,13 +60,6 @@ class NobodyKnown(RebondError):
     """The person has no stay in the store."""
 
 
-INPUTS_HOLD = timedelta(days=7)
-"""How long before a review date an extract may have ended: one weekly import (ours; S19).
-
-Silence is what the features measure; days that were never read would count as silence.
-"""
-
-
 @dataclass(frozen=True)
 class ScoringSummary:
     """What one scoring run did, in counts.
@@ -221,17 +214,17 @@ def _review_date(home: Home, protocol: Protocol, as_of: date | None) -> date:
     dates = review_dates(protocol.cadence, protocol.cadence.start, last)
     if not dates:
         raise NoReviewDate(f"no review date of the protocol lies before {last}.")
-    _check_inputs(dates[-1], home.store.extracted_on)
+    _check_inputs(dates[-1], home.store.extracted_on, home.settings.inputs_days)
     return dates[-1]
 
 
-def _check_inputs(day: date, extracted_on: date | None) -> None:
+def _check_inputs(day: date, extracted_on: date | None, days: int) -> None:
     """Refuse to read, from an extract that ended long ago, that nothing happened since (S19)."""
-    if extracted_on is not None and day - extracted_on > INPUTS_HOLD:
+    if extracted_on is not None and (day - extracted_on).days > days:
         raise InputsTooOld(
             f"the newest extract is of {extracted_on}, and on {day} that would tell of everybody "
             f"that nothing happened for {(day - extracted_on).days} days: import an extract of at "
-            f"most {INPUTS_HOLD.days} days before, or give an earlier --as-of."
+            f"most {days} days before, or give an earlier --as-of."
         )
 
 

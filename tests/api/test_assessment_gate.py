@@ -473,9 +473,9 @@ def test_s19_an_old_extract_scores_nobody_as_if_they_had_been_silent_since(signe
     with pytest.raises(InputsTooOld, match=f"the newest extract is of {known}"):
         _review_date(signed, store.protocol(), None)
     assert _review_date(signed, store.protocol(), known) <= known
-    _check_inputs(known + timedelta(days=7), known)
+    _check_inputs(known + timedelta(days=7), known, 7)
     with pytest.raises(InputsTooOld, match="nothing happened for 8 days"):
-        _check_inputs(known + timedelta(days=8), known)
+        _check_inputs(known + timedelta(days=8), known, 7)
 
 
 @pytest.mark.safeguard

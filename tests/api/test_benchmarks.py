@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.benchmarks import BENCHMARKS
-from api.queue_bench import highest_rate
+from api.benchmarks.queue_load import highest_rate
+from api.benchmarks.runs import BENCHMARKS
 from tests.conftest import rebond
 
 PEERS = Path(sys.prefix) / "peers" / "bin" / "python"

@@ -139,7 +139,7 @@ def _audit(effort: Effort) -> Mapping[str, Any]:
 
 
 def _pipeline(effort: Effort) -> Mapping[str, Any]:
-    from api.pipeline_bench import bench_pipeline  # noqa: PLC0415 - needs the train extra
+    from api.benchmarks.pipeline import bench_pipeline  # noqa: PLC0415 - needs the train extra
 
     with tempfile.TemporaryDirectory() as scratch:
         result = bench_pipeline(Path(scratch), persons=effort.of(STUDY_PERSONS), seed=effort.seed)
@@ -147,7 +147,7 @@ def _pipeline(effort: Effort) -> Mapping[str, Any]:
 
 
 def _journal(effort: Effort) -> Mapping[str, Any]:
-    from api.journal_bench import bench_journal  # noqa: PLC0415 - only where needed
+    from api.benchmarks.journal import bench_journal  # noqa: PLC0415 - only where needed
 
     with tempfile.TemporaryDirectory() as scratch:
         return bench_journal(
@@ -160,7 +160,7 @@ def _journal(effort: Effort) -> Mapping[str, Any]:
 
 
 def _queue(effort: Effort) -> Mapping[str, Any]:
-    from api.queue_bench import bench_queue  # noqa: PLC0415 - the web server only where needed
+    from api.benchmarks.queue_load import bench_queue  # noqa: PLC0415 - the web server only where needed
 
     with tempfile.TemporaryDirectory() as scratch:
         return bench_queue(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api.authority import ask_signer
-from api.cli_output import JsonOption, Output, home_of
+from api.commands.output import JsonOption, Output, home_of
 from features.english import count
 
 dpia_app = typer.Typer(help="Impact assessment and register of processing.", no_args_is_help=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli_output import JsonOption, Output, command_line_actor, home_of
+from api.commands.output import JsonOption, Output, command_line_actor, home_of
 from revue import accounts
 from revue.records import Role, UserRow
 

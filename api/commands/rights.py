@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.cli_output import JsonOption, Output, command_line_actor, home_of
+from api.commands.output import JsonOption, Output, command_line_actor, home_of
 from api.home import Home
 from features.errors import RebondError
 from features.keys import write_private

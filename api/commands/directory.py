@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli_output import JsonOption, Output, command_line_actor, home_of
+from api.commands.output import JsonOption, Output, command_line_actor, home_of
 from features.english import count
 
 services_app = typer.Typer(help="Local services, listed beside offers.", no_args_is_help=True)

@@ -1,6 +1,6 @@
 """How fast a queue and a situation are shown to a department, and how many a second.
 
-The home of :mod:`api.queue_bench_home` is served as ``rebond serve`` does, by a process of
+The home of :mod:`api.benchmarks.queue_home` is served as ``rebond serve`` does, by a process of
 its own, on the loopback and on the same cores as the load. The load is open: requests come
 when they come, as those of people who know nothing of each other do (exponential gaps), and
 each is timed from the moment it was due. A server that stands still is then seen to stand
@@ -29,8 +29,8 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from api.benchmarks.queue_home import Caller, build_home
 from api.opening import open_home
-from api.queue_bench_home import Caller, build_home
 from api.service import listen, serve_home
 from features.errors import RebondError
 

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from api.cli_output import JsonOption, Output
+from api.commands.output import JsonOption, Output
 from api.home import LOG_KEY, Home, system_clock
 from api.settings import Settings, keys_folder, read_settings
 from features.english import count
