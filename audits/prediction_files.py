@@ -24,6 +24,7 @@ import pandas as pd
 
 from audits.predictions import InvalidPredictions, UnknownColumn, checked, per_value
 from audits.records import TieBreak
+from features.data_engine import opened
 from features.errors import RebondError
 from features.paths import literal
 
@@ -109,7 +110,7 @@ def read_predictions(
     InvalidRanking, InvalidPredictions
         What is wrong with the file.
     """
-    with duckdb.connect() as engine:
+    with opened() as engine:
         source = _open(engine, file)
         if label is None:
             _check_there(file, source, [AEQUITAS_LABEL], "name the outcome with --label")
@@ -188,7 +189,7 @@ def candidates(file: Path) -> tuple[str, ...]:
         See :func:`read_predictions`.
     """
     few = 20
-    with duckdb.connect() as engine:
+    with opened() as engine:
         source = _open(engine, file)
         counts = ", ".join(f"count(DISTINCT {_quoted(name)})" for name in source.columns)
         values = _fetched(file, source.aggregate(counts)).iloc[0]

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from features.block import BLOCK_EVENTS, FEED, Block, block_of, build_block
+from features.data_engine import opened
 from features.households import linked
 from features.point_in_time import Matrix, Question, answer, gather
 from features.store import EventStore, StoreDamaged
@@ -176,7 +177,7 @@ _EVENTS = "read_parquet($files, hive_partitioning=false)"
 @contextmanager
 def _opened() -> Iterator[duckdb.DuckDBPyConnection]:
     try:
-        with duckdb.connect(":memory:") as database:
+        with opened() as database:
             yield database
     except duckdb.Error as error:
         raise StoreDamaged(

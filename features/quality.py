@@ -25,6 +25,7 @@ import duckdb
 import pandas as pd
 
 from features.codes import LABELS, family, matches
+from features.data_engine import opened
 from features.paths import literal
 from features.protocol import Protocol
 
@@ -478,7 +479,7 @@ def measure_quality(
     Quality
         Raw: small cells are still in it.
     """
-    with duckdb.connect(":memory:") as database:
+    with opened() as database:
         database.register("stays", stays.drop(columns="household"))
         engine = _Engine(
             database, events=literal(events), day=extracted_on, silent_days=SILENT_DAYS

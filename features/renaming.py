@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from features.data_engine import opened
 from features.keys import Keyring, keyed_hash
 from features.paths import literal
 from features.staging import Staging
@@ -87,8 +87,7 @@ def _renamed_events(store: EventStore, segment: Segment, naming: Naming, stage: 
     path, columns = _fresh(store, stage), ", ".join(c for c in EVENTS.columns if c != "person")
     source = "read_parquet($file, hive_partitioning=false)"
     file = {"file": literal(store.folder / segment.file)}
-    settings = {"temp_directory": str(stage.scratch / "spill")}
-    with duckdb.connect(":memory:", config=settings) as database:
+    with opened(stage.scratch) as database:
         rows = database.execute(f"SELECT DISTINCT person FROM {source}", file).fetchall()
         people = [person for (person,) in rows]
         names = pa.table({"former": people, "name": [naming(person) for person in people]})

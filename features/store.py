@@ -21,8 +21,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from features.data_engine import opened
 from features.errors import RebondError
-from features.intake.folder import MEMORY, Extract
+from features.intake.folder import Extract
 from features.intake.reading import ImportRefused
 from features.paths import literal
 from features.protocol import Protocol, parse_protocol
@@ -231,7 +232,7 @@ class EventStore:
             query += " WHERE person BETWEEN $first AND $last"
             parameters |= zip(("first", "last"), among, strict=True)
         try:
-            with duckdb.connect(":memory:") as database:
+            with opened() as database:
                 return _plain(database.execute(query, parameters).df())
         except duckdb.Error as error:
             raise StoreDamaged(
@@ -332,7 +333,7 @@ class EventStore:
         kept_stays = self._without(old.stays, sorted(out), "file_row_number", stage)
         if events is not None and len(events):
             path = self._fresh_place(stage)
-            with duckdb.connect(":memory:") as database:
+            with opened() as database:
                 given = database.from_df(events[EVENT_COLUMNS]).order(_IN_ORDER)
                 given.write_parquet(str(path), compression="zstd", row_group_size=ROW_GROUP)
             kept_events += (Segment(path.name, sha256_of(path), len(events)),)
@@ -357,8 +358,7 @@ class EventStore:
             return segments
         self.check_unchanged(segments)
         kept = []
-        settings = {"temp_directory": str(stage.scratch / "spill"), "memory_limit": MEMORY}
-        with duckdb.connect(":memory:", config=settings) as database:
+        with opened(stage.scratch) as database:
             database.execute("CREATE TABLE gone AS SELECT unnest($gone) AS person", {"gone": out})
             for segment in segments:
                 path = literal(self.folder / segment.file)
@@ -409,8 +409,7 @@ class EventStore:
     def _add_events(self, extract: Extract, old: Manifest, path: Path, scratch: Path) -> int:
         """Write the rows that are not stored yet, with their multiplicity, sorted by person."""
         self.check_unchanged(old.events)
-        settings = {"temp_directory": str(scratch / "spill"), "memory_limit": MEMORY}
-        with duckdb.connect(":memory:", config=settings) as database:
+        with opened(scratch) as database:
             database.read_parquet(
                 literal(extract.events), hive_partitioning=False, file_row_number=True
             ).create_view("given")
@@ -524,7 +523,7 @@ def _overdue(folder: Path, manifest: Manifest, kept_from: date) -> frozenset[str
         query = f"({query}) EXCEPT ({_CONTACT_SINCE})"
         files["events"] = [literal(folder / s.file) for s in manifest.events]
     try:
-        with duckdb.connect(":memory:") as database:
+        with opened() as database:
             rows = database.execute(query, files | {"kept_from": kept_from}).fetchall()
     except duckdb.Error as error:
         raise StoreDamaged(

@@ -19,9 +19,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
-
 from features.codes import SIGNS
+from features.data_engine import opened
 from features.errors import RebondError
 
 TEAM = "meds"
@@ -75,7 +74,7 @@ def convert(source: Path, target: Path) -> Mapping[str, int]:
             f"data/ in {source.name}/ holds no Parquet file: give the folder above data/."
         )
     target.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(":memory:") as database:
+    with opened(target) as database:
         meds = database.read_parquet(str(source / "data" / "**" / "*.parquet"), union_by_name=True)
         columns = meds.columns
         missing = [column for column in _REQUIRED if column not in columns]

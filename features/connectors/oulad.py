@@ -19,8 +19,7 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 
-import duckdb
-
+from features.data_engine import opened
 from features.errors import RebondError
 
 EXTRACTED_ON = date(2014, 2, 11)
@@ -194,7 +193,7 @@ def convert(source: Path, target: Path) -> Mapping[str, int]:
         )
     target.mkdir(parents=True, exist_ok=True)
     day = {"extracted_on": EXTRACTED_ON}
-    with duckdb.connect(":memory:") as database:
+    with opened(target) as database:
         for name in _TABLES:
             database.read_parquet(str(source / f"{name}.parquet")).create_view(name)
         database.execute(_STAYS)

@@ -28,6 +28,7 @@ from features.codes import (
     family_among,
 )
 from features.contract import FAULTY_ROWS, judge
+from features.data_engine import opened
 from features.intake.identifiers import (
     CANDIDATE,
     E_MAIL,
@@ -64,9 +65,6 @@ BELIEVED_QUIET = timedelta(days=3653)
 
 QUARANTINE_LIMIT = 0.01
 """Above this share of faulty rows a file is refused (contract, section 1)."""
-
-MEMORY = "2GB"
-"""What the data engine takes before it goes on in the scratch folder."""
 
 KEPT_OUT = "droits"
 """The name under which rows of those who objected, were erased or restricted are counted."""
@@ -188,8 +186,7 @@ def read_folder(
     study = read_protocol(protocol_file)
     protocol_text = protocol_file.read_text(encoding="utf-8-sig")
     _refuse_identifiers_written(protocol_file.name, protocol_text)
-    settings = {"temp_directory": str(scratch / "spill"), "memory_limit": MEMORY}
-    with duckdb.connect(":memory:", config=settings) as database:
+    with opened(scratch) as database:
         persons = load(database, folder, PERSONS_FILE)
         events = load(database, folder, EVENTS_FILE)
         sensitive = load(database, folder, SENSITIVE_FILE, optional=True)
