@@ -19,7 +19,8 @@ from features.store import EmptyStore
 from modeles.table import ModelTable, read_table
 from revue import accounts, assessments, committee, schema
 from revue.assessments import Assessment, Signs
-from revue.committee import AuditOutdated, NotPromoted
+from revue.committee import AuditOutdated
+from revue.promotion import NotPromoted, approved_record, check_promotion, check_same
 from revue.records import Actor, ModelFingerprint, ModelState, Stop
 from revue.signing import Signer
 from revue.stops import stop_of
@@ -102,16 +103,16 @@ def approved_table(home: Home, session: Session) -> ModelTable:
 
     Raises
     ------
-    revue.committee.NotPromoted, revue.committee.PromotionMismatch
+    revue.promotion.NotPromoted, revue.promotion.PromotionMismatch
         No two approvals that the journal holds, or something was swapped since.
-    revue.committee.WaiverExpired
+    revue.promotion.WaiverExpired
         What the audit could not assess is not waived any more.
     revue.committee.AuditOutdated
         The approved audit is about another table.
     OtherProtocol
         Another protocol was imported since.
     """
-    promotion = committee.approved_record(session)
+    promotion = approved_record(session)
     if promotion is None:
         models = committee.models(session, today=home.today())
         stopped = [model.version for model in models if model.state is ModelState.SUSPENDED]
@@ -127,7 +128,7 @@ def approved_table(home: Home, session: Session) -> ModelTable:
             f"model {stopped[0]} is suspended: nothing is scored until the committee resumes it."
         )
     table = load_table(home, promotion.fingerprint.version)
-    committee.check_promotion(
+    check_promotion(
         session, promotion, home.keys.verify, fingerprint(home, table), today=home.today()
     )
     check_audit(home, table)
@@ -161,7 +162,7 @@ def approve(
 
     Raises
     ------
-    revue.committee.PromotionMismatch, revue.committee.AuditOutdated
+    revue.promotion.PromotionMismatch, revue.committee.AuditOutdated
         A file was changed or swapped, or the audit is about another table.
     features.errors.RebondError
         Everything that :func:`revue.committee.approve` refuses.
@@ -169,7 +170,7 @@ def approve(
     about = committee.fingerprint_to_vote_on(session, version)
     table = load_table(home, version)
     check_audit(home, table)
-    committee.check_same(about, fingerprint(home, table))
+    check_same(about, fingerprint(home, table))
     most_days = home.settings.waiver_days
     return committee.approve(
         session,

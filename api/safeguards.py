@@ -324,7 +324,7 @@ SAFEGUARDS = (
         "Deux membres nommés signent, chacun avec une clé que son propre mot de passe ouvre, les "
         "empreintes des données, du protocole, du modèle, de l'audit et du rapport.",
         "Déplacer une étiquette, échanger un fichier, rejouer une approbation, voter deux fois.",
-        ("revue.committee", "api.gate", "modeles.table"),
+        ("revue.promotion", "api.gate", "modeles.table"),
     ),
     Safeguard(
         32,

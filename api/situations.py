@@ -96,7 +96,7 @@ def score_situations(
 
     Raises
     ------
-    revue.committee.NotPromoted, revue.committee.PromotionMismatch
+    revue.promotion.NotPromoted, revue.promotion.PromotionMismatch
         The gate is not open: no two approvals, or something was swapped since.
     LaterThanToday, NoReviewDate, InputsTooOld, AlreadyScored, SignalsExpired
         The date cannot be scored.

@@ -4,9 +4,8 @@ Votes are about hashes: of the table, the protocol, the data, the audit and the 
 new audit with other hashes makes earlier votes void. The second approval writes a signed
 promotion record, and the journal's entry of that approval commits to it.
 
-The tables here are a convenience: what was audited, who approved and whether a stop stands
-is replayed from the journal, and the database has to say the same. So a state set by hand,
-a vote written into a table or an old promotion put back promotes nothing.
+What was audited and approved is held against the journal wherever it counts
+(:mod:`revue.promotion`).
 
 What an audit could not assess is waived by both members until a day each of them signs. When
 the first of the two days is past, neither approval counts any more: nothing is scored, and
@@ -18,44 +17,35 @@ what it is about; without one it counts for nothing (:mod:`revue.signing`).
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from features.errors import RebondError
-from features.keys import ForgedSignature
 from revue import schema, stops
-from revue.journal import KEPT_MONTHS, acts, opens, record, verify_journal
+from revue.journal import acts, record
 from revue.permissions import Permission, account_of, check_allowed
+from revue.promotion import (
+    MEMBERS_NEEDED,
+    REGISTERED,
+    Replayed,
+    VoteUnsigned,
+    audit_details,
+    ballot_paper,
+    check_journaled,
+    check_signatures,
+    is_audit_journaled,
+    replay,
+    vote_details,
+)
 from revue.reasons import check_reason
-from revue.records import (
-    Actor,
-    ModelFingerprint,
-    ModelRow,
-    ModelState,
-    PromotionRecord,
-    Vote,
-    canonical,
-)
+from revue.records import Actor, ModelFingerprint, ModelRow, ModelState, PromotionRecord, Vote
 from revue.schema import Verdict, VoteAct
-from revue.signing import Signer, check_own, check_signed
-from revue.stops import (
-    AUDIT,
-    VOTES_UNSIGNED,
-    VOTES_WITHDRAWN,
-    WAIVER_ENDED,
-    stop_of,
-)
-
-MEMBERS_NEEDED = 2
-
-_REGISTER = "register_model"
-_AGAIN = frozenset({WAIVER_ENDED, VOTES_UNSIGNED, VOTES_WITHDRAWN})
+from revue.signing import Signer, check_own
+from revue.stops import AUDIT, VOTES_UNSIGNED, VOTES_WITHDRAWN, WAIVER_ENDED, stop_of
 
 TRANSITIONS: dict[ModelState, dict[VoteAct, ModelState]] = {
     ModelState.PROPOSED: {
@@ -128,26 +118,6 @@ class AlreadyVoted(RebondError):
     """The second approval has to be another member's."""
 
 
-class NotPromoted(RebondError):
-    """Two members have not approved this."""
-
-
-class NotInJournal(NotPromoted):
-    """The journal does not say what the database says."""
-
-
-class WaiverExpired(NotPromoted):
-    """What could not be assessed is not waived any more."""
-
-
-class VoteUnsigned(NotPromoted):
-    """A member's own signature is missing under a vote, or is not theirs."""
-
-
-class PromotionMismatch(RebondError):
-    """What was approved is not what is there now."""
-
-
 def register_model(
     session: Session,
     *,
@@ -183,7 +153,7 @@ def register_model(
         )
     )
     details = {"table": table_hash, "protocol": protocol_hash, "data": data_hash}
-    record(session, actor=by, act=_REGISTER, subject=version, details=details, now=now)
+    record(session, actor=by, act=REGISTERED, subject=version, details=details, now=now)
 
 
 def record_audit(
@@ -214,7 +184,7 @@ def record_audit(
         and (known.verdict, known.audit_hash, known.report_hash)
         == (verdict, audit_hash, report_hash)
         # What expired with its month of the journal is put before the committee again.
-        and _is_audit_journaled(session, known)
+        and is_audit_journaled(session, known)
     ):
         return
     audit = schema.ModelAudit(
@@ -227,7 +197,7 @@ def record_audit(
     session.add(audit)
     if found.state is not ModelState.SUSPENDED:
         found.state = ModelState.PROPOSED
-    details = _audit_details(audit)
+    details = audit_details(audit)
     record(session, actor=by, act=AUDIT, subject=version, details=details, now=now)
 
 
@@ -321,8 +291,8 @@ def approve(
     about = _fingerprint(found, audit)
     earlier = _approvals(session, version)
     void = _why_void(session, earlier, today)
-    standing = _check_journaled(session, audit, earlier, void=void is not None)
-    _check_signatures(session, about, standing, earlier)
+    standing = check_journaled(session, audit, earlier, void=void is not None)
+    check_signatures(session, about, standing, earlier)
     if void is not None:
         _put_again(session, actor, audit, void, now)
         earlier = []
@@ -428,10 +398,10 @@ def carry_over(
         The versions that are held back by this.
     """
     withdrawn = frozenset() if replaced is None else _withdrawn(replaced)
-    standings, held_back = _standings(session), set()
+    replayed, held_back = replay(session), set()
     for found in session.scalars(select(schema.Model).order_by(schema.Model.version)).all():
         version = found.version
-        own = standings.get(version, _Standing())
+        own = replayed.get(version, Replayed())
         audit = _newest_audit(session, version)
         if audit is not None and not withdrawn.isdisjoint(entry.leaf for entry in own.approvals):
             _put_again(session, by, audit, VOTES_WITHDRAWN, now)
@@ -449,7 +419,7 @@ def carry_over(
 def _withdrawn(session: Session) -> frozenset[str]:
     """Return the approvals that the journal holds and that count no more, by their leaf."""
     given = {entry.leaf for entry in acts(session, {VoteAct.APPROVE})}
-    standing = {entry.leaf for one in _standings(session).values() for entry in one.approvals}
+    standing = {entry.leaf for one in replay(session).values() for entry in one.approvals}
     return frozenset(given - standing)
 
 
@@ -472,271 +442,6 @@ def model(session: Session, version: str, *, today: date) -> ModelRow:
     return _row(session, _find(session, version), today)
 
 
-def approved_record(session: Session, version: str | None = None) -> PromotionRecord | None:
-    """Return the newest promotion of a model that the database calls approved, or of ``version``.
-
-    It is to be held against the journal: :func:`check_promotion`.
-    """
-    newest = (
-        select(schema.Promotion)
-        .join(schema.Model, schema.Model.version == schema.Promotion.version)
-        .where(schema.Model.state == ModelState.APPROVED)
-        .order_by(schema.Promotion.id.desc())
-    )
-    if version is not None:
-        newest = newest.where(schema.Promotion.version == version)
-    found = session.scalars(newest).first()
-    return None if found is None else _read_promotion(found)
-
-
-def check_promotion(
-    session: Session,
-    promotion: PromotionRecord | None,
-    verify: Callable[[bytes, str], None],
-    fingerprint_now: ModelFingerprint,
-    *,
-    today: date,
-) -> None:
-    """Hold a promotion against the journal, the day, and what would be used now.
-
-    Parameters
-    ----------
-    session
-        On the review database.
-    promotion
-        What :func:`approved_record` returned.
-    verify
-        Checks a signature: the home's ``Keyring.verify``.
-    fingerprint_now
-        Hashes of the table, protocol, data, audit and report as they are read now.
-    today
-        The day of the home.
-
-    Raises
-    ------
-    NotPromoted
-        No record, not signed by this home, or not two members' approvals.
-    NotInJournal
-        The journal was changed, or does not hold this promotion as the one in force.
-    WaiverExpired
-        One of the two members waived what could not be assessed until an earlier day.
-    VoteUnsigned
-        A vote lacks its member's signature in production, or carries one that is not theirs.
-    PromotionMismatch
-        Something differs from what was approved; the message names it.
-    """
-    if promotion is None:
-        raise NotPromoted("no model is approved: two committee members have to approve one.")
-    try:
-        verify(promotion.content.encode(), promotion.signature)
-    except ForgedSignature as forged:
-        raise NotPromoted(
-            "the promotion record is not one that this home signed; have the committee vote."
-        ) from forged
-    approving = {vote.by.casefold() for vote in promotion.votes if vote.act == VoteAct.APPROVE}
-    if len(approving) < MEMBERS_NEEDED:
-        raise NotPromoted("the promotion record does not hold two members' approvals.")
-    journal = verify_journal(session, verify)
-    if not journal.ok:
-        raise NotInJournal(
-            f"the journal does not hold ({journal.fault}), so no promotion can be trusted: "
-            "restore the review database."
-        )
-    standing = _check_in_force(session, promotion)
-    _check_all_signed(session, promotion)
-    _check_signatures(session, promotion.fingerprint, standing, promotion.votes)
-    _check_waivers(promotion, today)
-    check_same(promotion.fingerprint, fingerprint_now)
-
-
-def _check_all_signed(session: Session, promotion: PromotionRecord) -> None:
-    for vote in promotion.votes:
-        if vote.signature is None and session.info["members_sign"]:
-            raise VoteUnsigned(
-                f"{vote.by} did not sign the approval of model {promotion.fingerprint.version} "
-                "with a key of their own, so it counts for nothing in production: have two "
-                "members approve it."
-            )
-
-
-def _check_signatures(
-    session: Session, about: ModelFingerprint, standing: _Standing, votes: Sequence[Vote]
-) -> None:
-    """Refuse a vote whose signature is not of its member's key at its place in the journal."""
-    for entry, vote in zip(standing.approvals, votes, strict=True):
-        if vote.signature is None:
-            continue
-        try:
-            check_signed(
-                session,
-                login=vote.by,
-                message=_ballot_paper(about, vote),
-                signature=vote.signature,
-                before=entry,
-            )
-        except ForgedSignature as forged:
-            raise VoteUnsigned(
-                f"the signature under {vote.by}'s vote on model {about.version} is not theirs, or "
-                "is about something else: restore the database, or audit the model and have the "
-                "committee vote."
-            ) from forged
-
-
-def _check_waivers(promotion: PromotionRecord, today: date) -> None:
-    for vote in promotion.votes:
-        if vote.has_ended(today):
-            raise WaiverExpired(
-                f"{vote.by}'s waiver of what the audit of model {promotion.fingerprint.version} "
-                f"could not assess ended on {vote.waiver_end}, and today is {today}: nothing is "
-                "scored until two members approve again."
-            )
-
-
-def check_same(approved: ModelFingerprint, now: ModelFingerprint) -> None:
-    """Refuse what differs from what votes are about.
-
-    Raises
-    ------
-    PromotionMismatch
-        The message names it.
-    """
-    there = asdict(now)
-    differing = [name for name, value in asdict(approved).items() if value != there[name]]
-    if differing:
-        raise PromotionMismatch(
-            f"what the votes are about is not what is there now: {', '.join(differing)} "
-            f"{'differs' if len(differing) == 1 else 'differ'}; restore it, or audit and vote "
-            "again."
-        )
-
-
-@dataclass
-class _Standing:
-    """What the journal says of one model."""
-
-    audit: schema.Entry | None = None
-    approvals: list[schema.Entry] = field(default_factory=list)
-    """Since the newest audit."""
-    stopped: bool = False
-
-    @property
-    def in_force(self) -> bool:
-        return len(self.approvals) >= MEMBERS_NEEDED and not self.stopped
-
-    def follow(self, entry: schema.Entry) -> None:
-        """Take one more act into account."""
-        match entry.act:
-            case VoteAct.APPROVE:
-                self.approvals.append(entry)
-            case VoteAct.SUSPEND | stops.CARRIED:
-                self.stopped = True
-            case VoteAct.RESUME:
-                self.stopped = False
-            case VoteAct.REJECT:
-                self.approvals = []
-            case _:  # registered, audited anew, or put again: earlier votes are void
-                self.audit, self.approvals = entry, []
-
-
-def _standings(session: Session) -> dict[str, _Standing]:
-    """Replay the journal: how each model stands, by version."""
-    found: dict[str, _Standing] = {}
-    for entry in acts(session, {_REGISTER, AUDIT, *_AGAIN, stops.CARRIED, *VoteAct}):
-        found.setdefault(entry.subject, _Standing()).follow(entry)
-    return found
-
-
-def _check_in_force(session: Session, promotion: PromotionRecord) -> _Standing:
-    """Refuse a promotion that is not the newest which stands in the journal."""
-    version = promotion.fingerprint.version
-    standings = _standings(session)
-    own = standings.get(version, _Standing())
-    if own.stopped:
-        raise NotInJournal(
-            f"the journal says that the committee suspended model {version}, whatever the database "
-            "says: nothing is scored until it is resumed."
-        )
-    if not own.in_force:
-        raise NotInJournal(
-            f"the journal, which is kept for {KEPT_MONTHS} months, holds no two approvals of "
-            f"model {version} since its newest audit or rejection: audit it and have the "
-            "committee vote."
-        )
-    if not _is_journaled(session, own, promotion.votes, promotion.content):
-        raise NotInJournal(
-            f"the journal holds another promotion of model {version} than the database: restore "
-            "the database, or audit the model and have the committee vote."
-        )
-    newest = max(
-        (one for one in standings.values() if one.in_force),
-        key=lambda one: (one.approvals[-1].month, one.approvals[-1].position),
-    )
-    if newest is not own:
-        raise NotInJournal(
-            f"the journal holds a newer promotion than that of model {version}, of model "
-            f"{newest.approvals[-1].subject}: restore the database, or have the committee suspend "
-            "the newer one."
-        )
-    return own
-
-
-def _check_journaled(
-    session: Session, audit: schema.ModelAudit, votes: Sequence[Vote], *, void: bool
-) -> _Standing:
-    """Refuse to vote on top of an audit or votes that the journal does not hold.
-
-    Only approvals that are ``void`` now may have led to a promotion before.
-    """
-    own = _standings(session).get(audit.version, _Standing())
-    audited = _is_audit_journaled(session, audit)
-    promoted = void and len(votes) >= MEMBERS_NEEDED
-    promotion = _newest_promotion(session, audit.version) if promoted else None
-    if not audited or not _is_journaled(session, own, votes, promotion):
-        raise NotInJournal(
-            f"the {'votes on' if audited else 'audit of'} model {audit.version} in the database "
-            "are not what the journal holds: restore the database."
-        )
-    return own
-
-
-def _is_audit_journaled(session: Session, audit: schema.ModelAudit) -> bool:
-    """Say whether the journal holds this audit as the newest of its model."""
-    own = _standings(session).get(audit.version, _Standing()).audit
-    return own is not None and opens(session, own, _audit_details(audit))
-
-
-def _is_journaled(
-    session: Session, standing: _Standing, votes: Sequence[Vote], promotion: str | None = None
-) -> bool:
-    """Say whether the journal's approvals are these, the last one committing to a promotion."""
-    said = [_vote_details(vote, None) for vote in votes[:-1]]
-    said += [_vote_details(vote, promotion) for vote in votes[-1:]]
-    return [entry.actor for entry in standing.approvals] == [vote.by for vote in votes] and all(
-        opens(session, entry, details)
-        for entry, details in zip(standing.approvals, said, strict=True)
-    )
-
-
-def _audit_details(audit: schema.ModelAudit) -> Mapping[str, object]:
-    return {
-        "verdict": audit.verdict.value,
-        "audit": audit.audit_hash,
-        "report": audit.report_hash,
-    }
-
-
-def _vote_details(vote: Vote, promotion: str | None) -> Mapping[str, object]:
-    said = {"reason": vote.reason, "waived": vote.waived, "promotion": promotion}
-    # As it was committed to before waivers had an end written, and members signed.
-    later = {"waived_until": vote.waived_until, "signature": vote.signature}
-    return said | {name: value for name, value in later.items() if value is not None}
-
-
-def _ballot_paper(about: ModelFingerprint, vote: Vote) -> bytes:
-    """Write what a member signs: the vote, and the hashes of everything it is about."""
-    return canonical({"about": asdict(about), "vote": replace(vote, signature=None)}).encode()
-
-
 def _signed(session: Session, signer: Signer | None, about: ModelFingerprint, vote: Vote) -> Vote:
     """Put the member's own signature under a vote; in production none goes without."""
     if signer is None and not session.info["members_sign"]:
@@ -747,7 +452,7 @@ def _signed(session: Session, signer: Signer | None, about: ModelFingerprint, vo
             "their password."
         )
     check_own(session, signer)
-    return replace(vote, signature=signer.sign(_ballot_paper(about, vote)))
+    return replace(vote, signature=signer.sign(ballot_paper(about, vote)))
 
 
 def _find(session: Session, version: str) -> schema.Model:
@@ -833,7 +538,7 @@ def _put_again(
         at=now,
     )
     session.add(again)
-    details = _audit_details(again)
+    details = audit_details(again)
     record(session, actor=actor, act=why, subject=audit.version, details=details, now=now)
 
 
@@ -906,7 +611,7 @@ def _cast(
         )
     )
     found.state = after
-    details = _vote_details(vote, promotion)
+    details = vote_details(vote, promotion)
     record(session, actor=actor, act=vote.act, subject=found.version, details=details, now=vote.at)
     return after
 
@@ -924,15 +629,6 @@ def _promote(
     return content
 
 
-def _newest_promotion(session: Session, version: str) -> str | None:
-    """Return what was signed at a model's newest promotion, whatever became of it."""
-    return session.scalars(
-        select(schema.Promotion.content)
-        .where(schema.Promotion.version == version)
-        .order_by(schema.Promotion.id.desc())
-    ).first()
-
-
 def _fingerprint(found: schema.Model, audit: schema.ModelAudit | None) -> ModelFingerprint:
     return ModelFingerprint(
         version=found.version,
@@ -942,22 +638,6 @@ def _fingerprint(found: schema.Model, audit: schema.ModelAudit | None) -> ModelF
         audit="" if audit is None else audit.audit_hash,
         report="" if audit is None else audit.report_hash,
     )
-
-
-def _read_promotion(row: schema.Promotion) -> PromotionRecord:
-    plain = json.loads(row.content)
-    return PromotionRecord(
-        fingerprint=ModelFingerprint(**plain["fingerprint"]),
-        votes=tuple(_read_vote(vote) for vote in plain["votes"]),
-        signature=row.signature,
-    )
-
-
-def _read_vote(plain: Mapping[str, Any]) -> Vote:
-    read = {**plain, "at": datetime.fromisoformat(plain["at"])}
-    if "waived_until" in plain:
-        read["waived_until"] = date.fromisoformat(plain["waived_until"])
-    return Vote(**read)
 
 
 def _vote(session: Session, vote: schema.ModelVote) -> Vote:

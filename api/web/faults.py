@@ -57,6 +57,7 @@ from revue import (
     offers,
     permissions,
     practice,
+    promotion,
     reasons,
     requests,
     review,
@@ -167,7 +168,7 @@ FAULTS: dict[type[RebondError], Fault] = {
     second_factor.WrongCode: Fault(
         422, "Ce n'est pas le code du moment. Attendez le suivant, puis recommencez.", "code"
     ),
-    committee.VoteUnsigned: Fault(
+    promotion.VoteUnsigned: Fault(
         409, "La signature d'une voix manque ou n'est pas celle de son membre : rien ne compte."
     ),
     permissions.Forbidden: Fault(403, "Cette page n'est pas ouverte à votre rôle."),
@@ -362,10 +363,10 @@ FAULTS: dict[type[RebondError], Fault] = {
     committee.AuditOutdated: Fault(
         409, "L'audit ne porte pas sur ce modèle tel qu'il est : il faut l'auditer de nouveau."
     ),
-    committee.PromotionMismatch: Fault(
+    promotion.PromotionMismatch: Fault(
         409, "Un fichier de ce modèle a changé depuis l'audit : personne ne peut l'approuver."
     ),
-    committee.NotInJournal: Fault(
+    promotion.NotInJournal: Fault(
         409, "Le journal ne dit pas la même chose que la base : l'acte n'est pas enregistré."
     ),
     journal.JournalEmpty: Fault(409, "Le journal n'a encore aucune ligne."),

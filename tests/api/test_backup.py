@@ -33,6 +33,7 @@ from features.keys import KeysUnreadable, create_keys
 from features.staging import FOLDER
 from revue import accounts, committee, schema
 from revue.journal import entries, verify_journal
+from revue.promotion import approved_record
 from revue.records import (
     ModelState,
     RequestOutcome,
@@ -402,7 +403,7 @@ def test_s28_no_restore_undoes_what_the_replaced_home_held_back(
     ]  # fmt: skip
     with again.transaction() as session:
         assert stop_of(session, VERSION) and verify_journal(session, again.keys.verify).ok
-        assert committee.approved_record(session) is None
+        assert approved_record(session) is None
         roles = {user.login: user.role for user in accounts.users(session)}
     assert state(again, "2") is ModelState.PROPOSED and roles["karim"] is Role.ADMIN
     for login, password in (*staffed.items(), ("paul", "")):

@@ -17,7 +17,7 @@ from api.gate import approved_table
 from api.home import Home
 from revue import committee
 from revue.accounts import actor_for
-from revue.committee import NotPromoted
+from revue.promotion import NotPromoted
 from revue.records import SituationKind
 from tests.api.web_home import AGAINST, NOW, REASONS, VERSION, House, build
 

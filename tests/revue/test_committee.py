@@ -18,17 +18,11 @@ from revue.committee import (
     CannotApproveFailedAudit,
     ModelExists,
     NoSuchModel,
-    NotInJournal,
-    NotPromoted,
-    PromotionMismatch,
     UnknownVerdict,
     VoteOutOfOrder,
-    WaiverExpired,
     WaiverMissing,
     WaiverTooLong,
     approve,
-    approved_record,
-    check_promotion,
     model,
     models,
     record_audit,
@@ -38,6 +32,14 @@ from revue.committee import (
 )
 from revue.database import create_database, open_database
 from revue.permissions import Forbidden
+from revue.promotion import (
+    NotInJournal,
+    NotPromoted,
+    PromotionMismatch,
+    WaiverExpired,
+    approved_record,
+    check_promotion,
+)
 from revue.reasons import ReasonMissing
 from revue.records import Actor, ModelFingerprint, ModelState, PromotionRecord, Role, Vote
 from revue.schema import Verdict, VoteAct

@@ -18,9 +18,18 @@ from sqlalchemy.orm import Session, sessionmaker
 from features.keys import ForgedSignature, Keyring
 from revue import accounts, committee, schema, signing
 from revue.accounts import MAX_FAILURES, actor_for, create_user, reset_user, try_unlock
-from revue.committee import NotInJournal, NotPromoted, VoteUnsigned, approve, check_promotion
+from revue.committee import approve
 from revue.database import open_database
 from revue.journal import entries, record, verify_journal
+from revue.promotion import (
+    NotInJournal,
+    NotPromoted,
+    VoteUnsigned,
+    approved_record,
+    ballot_paper,
+    check_promotion,
+    vote_details,
+)
 from revue.records import (
     ModelFingerprint,
     ModelState,
@@ -99,7 +108,7 @@ def fingerprint(version: str = VERSION) -> ModelFingerprint:
 
 
 def check(session: Session, keys: Keyring, version: str = VERSION) -> None:
-    promotion = committee.approved_record(session, version)
+    promotion = approved_record(session, version)
     check_promotion(session, promotion, keys.verify, fingerprint(version), today=TODAY)
 
 
@@ -113,7 +122,7 @@ def test_s31_a_promotion_holds_two_members_own_signatures(voting: Session, keys:
     assert (AS_SERVED.memory_cost, AS_SERVED.time_cost, AS_SERVED.hash_len) == (65536, 3, 32)
     both(voting)
     check(voting, keys)
-    promotion = committee.approved_record(voting, VERSION)
+    promotion = approved_record(voting, VERSION)
     assert promotion is not None
     assert [vote.by for vote in promotion.votes] == list(PASSWORDS)
     public = {
@@ -247,7 +256,7 @@ def written_by_the_home(
             )
         )
         content = promotion.content if number else None
-        details = committee._vote_details(vote, content)
+        details = vote_details(vote, content)
         record(session, actor=actor, act="approve", subject=version, details=details, now=NOW)
     session.add(
         schema.Promotion(
@@ -265,7 +274,7 @@ def written_by_the_home(
 @pytest.mark.safeguard
 def test_s31_approvals_are_not_replayed_on_another_version(voting: Session, keys: Keyring) -> None:
     both(voting)
-    promotion = committee.approved_record(voting, VERSION)
+    promotion = approved_record(voting, VERSION)
     assert promotion is not None
     model_in_state(voting, ModelState.PROPOSED, version="m2")
     written_by_the_home(voting, keys, "m2", promotion.votes)
@@ -350,9 +359,9 @@ def test_s31_a_reset_signs_with_another_key_and_the_journal_says_so(
     yes(voting, "paul", unlock(voting, "paul"))
     check(voting, keys)
     late = Vote("approve", "anne", "vu", waived=False, at=NOW)
-    late = replace(late, signature=old.sign(committee._ballot_paper(fingerprint("m2"), late)))
+    late = replace(late, signature=old.sign(ballot_paper(fingerprint("m2"), late)))
     good = Vote("approve", "paul", "vu", waived=False, at=NOW)
-    paper = committee._ballot_paper(fingerprint("m2"), good)
+    paper = ballot_paper(fingerprint("m2"), good)
     good = replace(good, signature=unlock(voting, "paul").sign(paper))
     model_in_state(voting, ModelState.PROPOSED, version="m2")
     written_by_the_home(voting, keys, "m2", (late, good))
