@@ -4,6 +4,9 @@ PORT ?= 8300
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Of the hundreds of processes of one run each reads what the first one compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test lint safeguards bench messages pictures lock clean
 
 demo: $(VENV)/.demo
