@@ -240,8 +240,9 @@ def canonical(text: str) -> str:
     True
     """
     if not text.isascii():
-        composed = unicodedata.normalize("NFC", text)
-        text = "".join(c for c in composed if unicodedata.category(c) != "Cf")
+        text = unicodedata.normalize("NFC", text)
+        if not text.isprintable():  # format signs are not; telling so is quick
+            text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     return text.strip()
 
 
