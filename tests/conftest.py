@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +226,15 @@ def oulad() -> Path:
     if not folder.is_dir():
         pytest.skip("shared/data/oulad is not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def oulad_home(tmp_path_factory: pytest.TempPathFactory, oulad: Path) -> tuple[Path, Ran]:
+    """Import the real data once for the whole run; tests work on copies of the home."""
+    with once_a_run(tmp_path_factory, "oulad") as shared:
+        home, said = shared / "home", shared / "said.json"
+        if not said.exists():
+            rebond("init", home=home)
+            ran = rebond("import", "--from", "oulad", oulad, home=home)
+            said.write_text(json.dumps(astuple(ran)), encoding="utf-8")
+        return home, Ran(*json.loads(said.read_text(encoding="utf-8")))

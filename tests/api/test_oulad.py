@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,13 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory, oulad: Path) -> Iterator[Trained]:
+def real(
+    tmp_path_factory: pytest.TempPathFactory, oulad_home: tuple[Path, Ran]
+) -> Iterator[Trained]:
     home = tmp_path_factory.mktemp("oulad") / "home"
-    rebond("init", home=home)
-    imported = rebond("import", "--from", "oulad", oulad, home=home)
+    made, imported = oulad_home
+    shutil.copytree(made, home)
+    (home / "keys").chmod(0o700)
     trained = rebond("train", home=home)
     early = rebond("score", home=home)
     audited = rebond("audit", home=home)
