@@ -125,19 +125,20 @@ def trained(demo_home: DemoHome, tmp_path_factory: pytest.TempPathFactory) -> Tr
     folder = demo_home.copy(tmp_path_factory.mktemp("promotion") / "home").folder
     chosen = next((folder / "reports").iterdir()).name
     measured = json.loads((folder / "models" / chosen / MEASURES).read_text(encoding="utf-8"))
-    other = next(m["version"] for m in measured if m["promotable"] and m["version"] != chosen)
+    others = [m["version"] for m in measured if m["promotable"] and m["version"] != chosen]
     for database in folder.glob("review.db*"):
         database.unlink()
     create_database(folder / "review.db")
-    made = Trained(folder, chosen, other)
+    made = Trained(folder, chosen, others[0])
     with made.transaction() as session:
-        for version in (chosen, other):
+        for version in (chosen, *others):
             register(made.home, session, version, chosen)
         record_audit(made.home, session, chosen)
     for login in MEMBERS:
         assert run("--home", str(folder), "user", "add", login, "--role", "committee") == 0
-    assert run("--home", str(folder), "audit", other) in {0, 4}
-    return made
+    # One audit in many fails by chance alone, and such a model is not voted on.
+    other = next(one for one in others if run("--home", str(folder), "audit", one) in {0, 4})
+    return replace(made, other=other)
 
 
 @pytest.fixture
